@@ -1,0 +1,19 @@
+// The subcommands of the program. Each declares its options on the application and registers a callback that
+// does the work and sets the exit status: 0, or 1 after one line on standard error.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "hal/base/result.h"
+
+namespace doorbell {
+
+void add_fetch(CLI::App& app, int& exit_status);
+
+// Prints an error the way every command does and gives the exit status.
+inline int report(const Error& error) {
+  fmt::print(stderr, "doorbell: {}\n", error.message);
+  return 1;
+}
+
+}  // namespace doorbell

@@ -1,0 +1,27 @@
+// The command line. What a command does lives in its own cmd_*.cc; the launcher `doorbell` at the root builds
+// this program and becomes it.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+
+#include "tools/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace doorbell;
+  CLI::App app("doorbell trains and runs models by writing machine code and command packets itself.",
+               "doorbell");
+  app.require_subcommand(1);
+  int exit_status = 0;
+  add_fetch(app, exit_status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    std::string what = e.what();
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    auto chosen = app.get_subcommands();
+    return report(
+        error("{} (see doorbell {}--help)", what, chosen.empty() ? "" : chosen[0]->get_name() + " "));
+  }
+  return exit_status;
+}
