@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Runs the test programs of a build folder and adds up their tests.
+
+`meson test` counts programs; what a reader wants to know is how many tests passed, which failed and why, and
+which were skipped and why. The programs come from meson-info/intro-tests.json, longest first, side by side. A
+program is a GoogleTest one, a Python unittest, or anything else, which counts as one test that passes when it exits
+with 0; what it is is seen from what it prints. A test that was running when its program died has failed.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+LIMIT_S = 1200  # for one program; none with DOORBELL_NIGHTLY=1, whose sweeps take hours
+
+GTEST_RUN = re.compile(r"\[ RUN      \] (\S+)$")
+GTEST_END = re.compile(r"\[(?:       (OK)|  (FAILED) |  (SKIPPED)) \] ([^\s,]+).*\(\d+ ms\)$")
+GTEST_RAN = re.compile(r"^\[==========\] (\d+) tests? from \d+ test suites? ran\.", re.M)
+UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in .*\n\n(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$", re.M)
+
+
+class Outcome:
+    """The tests of one program: how many passed; (name, output) of those that failed and of those skipped."""
+
+    def __init__(self, name):
+        self.name, self.passed, self.failed, self.skipped, self.seconds = name, 0, [], [], 0.0
+
+    def __str__(self):
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return f"{self.name}: {self.passed} passed, {len(self.failed)} failed{skipped} ({self.seconds:.1f} s)"
+
+
+def ending(status):
+    if status is None:
+        return f"ran past {LIMIT_S} s"
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def read_gtest(outcome, output, status):
+    running, lines, seen = None, [], 0
+    for line in output.splitlines():
+        if match := GTEST_RUN.search(line):
+            running, lines = match[1], []
+        elif running and (match := GTEST_END.search(line)) and match[4] == running:
+            seen += 1
+            if match[1]:
+                outcome.passed += 1
+            else:
+                (outcome.failed if match[2] else outcome.skipped).append((running, "\n".join(lines)))
+            running = None
+        else:
+            lines.append(line)
+    if running:
+        outcome.failed.append((f"{running} ({ending(status)})", "\n".join(lines)))
+    elif (ran := GTEST_RAN.search(output)) is None or int(ran[1]) != seen:
+        outcome.failed.append((f"{outcome.name} ({ending(status)}, {seen} tests were seen to end)", "\n".join(lines)))
+    elif status != 0 and not outcome.failed:
+        outcome.failed.append((f"{outcome.name} ({ending(status)} after its tests)", "\n".join(lines)))
+
+
+def read_unittest(outcome, output, status, ran):
+    counts = {key: int(n) for key, n in re.findall(r"([\w ]+?)=(\d+)", ran[3] or "")}
+    skipped = [line for line in output.splitlines() if " ... skipped " in line]
+    outcome.skipped = [tuple(line.split(" ... skipped ", 1)) for line in skipped]
+    blocks = re.findall(r"^={70}\n(?:FAIL|ERROR): (.+)\n(?:.*\n)??-{70}\n((?:.*\n)*?)(?=^={70}$|^-{70}$)", output, re.M)
+    outcome.failed = [(name, text.rstrip()) for name, text in blocks]
+    bad = counts.get("failures", 0) + counts.get("errors", 0)
+    if bad != len(outcome.failed) or (status != 0) != bool(bad):
+        outcome.failed = [(f"{outcome.name} ({ending(status)})", output)] * max(bad, 1)
+    outcome.passed = int(ran[1]) - bad - len(outcome.skipped)
+
+
+def run(test, arguments, environment, running):
+    outcome = Outcome(test["name"])
+    command = list(test["cmd"])
+    python = os.path.basename(command[0]).startswith("python") or command[0].endswith(".py")
+    if arguments.k:
+        command += ["-k", arguments.k] if python else [f"--gtest_filter=*{arguments.k}*"]
+    start = time.monotonic()
+    child = subprocess.Popen(command, cwd=test["workdir"] or arguments.build, stdin=subprocess.DEVNULL,
+                             env={**environment, **test["env"]},
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    running[child.pid] = child
+    try:
+        raw, status = child.communicate(timeout=None if os.environ.get("DOORBELL_NIGHTLY") else LIMIT_S)[0], child.returncode
+    except subprocess.TimeoutExpired:
+        child.kill()
+        raw, status = child.communicate()[0], None
+    del running[child.pid]
+    output = raw.decode(errors="replace")
+    if ran := UNITTEST_RAN.search(output):
+        read_unittest(outcome, output, status, ran)
+    elif "[==========]" in output:
+        read_gtest(outcome, output, status)
+    elif status == 0:
+        outcome.passed = 1
+    else:
+        outcome.failed = [(f"{outcome.name} ({ending(status)})", output)]
+    outcome.seconds = time.monotonic() - start
+    return outcome, output
+
+
+def show_matrix(tests, environment):
+    for test in tests:
+        if test["name"] == "matrix":
+            return subprocess.run([*test["cmd"], "--matrix"], env={**environment, **test["env"]}, check=False).returncode
+    sys.exit("doorbell: test --matrix: this build has no test program named 'matrix'")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="doorbell test", description="Runs the tests and adds them up.",
+                                     epilog="DOORBELL_NIGHTLY=1 makes the sweeps exhaustive (hours). "
+                                            "Examples: ./doorbell test -k Ring   ./doorbell test --matrix")
+    parser.add_argument("-k", metavar="PATTERN", help="run only tests whose name contains PATTERN")
+    parser.add_argument("-j", metavar="N", type=int, default=len(os.sched_getaffinity(0)), help="programs side by side")
+    parser.add_argument("-v", action="store_true", help="print all that the programs print")
+    parser.add_argument("--matrix", action="store_true", help="print the table of op x dtype x device")
+    parser.add_argument("--list", action="store_true", help="print the test programs")
+    parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+
+    tests = json.loads((arguments.build / "meson-info/intro-tests.json").read_text())
+    environment = dict(os.environ)
+    # An oracle in Python finds numpy and ml_dtypes under the name python3.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["DOORBELL_BUILD"] = str(arguments.build)
+    if arguments.matrix:
+        sys.exit(show_matrix(tests, environment))
+    if arguments.list:
+        sys.exit(print("\n".join(sorted(test["name"] for test in tests))))
+
+    times_file = arguments.build / "test-times.json"
+    try:
+        times = json.loads(times_file.read_text())
+    except (OSError, ValueError):
+        times = {}
+    tests.sort(key=lambda test: -times.get(test["name"], 1e9))
+    together = [test for test in tests if test.get("is_parallel", True)]
+    alone = [test for test in tests if not test.get("is_parallel", True)]
+
+    outcomes, running, screen = [], {}, threading.Lock()
+    terminal = sys.stdout.isatty()
+
+    def finish(test):
+        outcome, output = run(test, arguments, environment, running)
+        with screen:
+            outcomes.append(outcome)
+            if outcome.passed or outcome.failed or outcome.skipped:
+                print(("\r\033[K" if terminal else "") + str(outcome))
+            if arguments.v:
+                print(output)
+            for name, text in outcome.failed:
+                print(f"FAILED {name}\n{text}\n")
+            if terminal:
+                print(f"[{len(outcomes)}/{len(tests)}]", end="")
+            sys.stdout.flush()
+
+    try:
+        for group, width in ((together, max(arguments.j, 1)), (alone, 1)):
+            with concurrent.futures.ThreadPoolExecutor(width) as pool:
+                try:
+                    for done in concurrent.futures.as_completed([pool.submit(finish, test) for test in group]):
+                        done.result()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for child in list(running.values()):
+                        child.kill()
+                    raise
+    except KeyboardInterrupt:
+        sys.exit("\ndoorbell: test: interrupted")
+    except OSError as failure:
+        sys.exit(f"doorbell: test: {failure}")
+
+    if not arguments.k:
+        times_file.write_text(json.dumps({o.name: o.seconds for o in outcomes}))
+    passed = sum(o.passed for o in outcomes)
+    failed = [name for o in outcomes for name, _ in o.failed]
+    skipped = [entry for o in outcomes for entry in o.skipped]
+    print(("\r\033[K" if terminal else "") + "\n", end="")
+    for name, reason in skipped:
+        print(f"skipped: {name}: {' '.join(reason.split())}")
+    for name in failed:
+        print(f"FAILED: {name}")
+    print(f"{passed} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else ""))
+    if passed + len(failed) + len(skipped) == 0:
+        sys.exit(f"doorbell: test: no test's name contains {arguments.k}" if arguments.k else "doorbell: test: no tests")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
