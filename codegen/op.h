@@ -62,7 +62,7 @@ enum class OpClass : uint8_t { Leaf, Alu, Movement, Memory, Kernel };
   X(Permute,    Movement, 1, 0, "permute")    /* arg: source axis of each axis */                                  \
   X(Expand,     Movement, 1, 0, "expand")     /* node's shape; axes of size 1 repeat */                            \
   X(Pad,        Movement, 1, 0, "pad")        /* arg: before of each axis; node's shape gives the rest; fills 0 */ \
-  X(Shrink,     Movement, 1, 0, "shrink")     /* arg: offset of each axis; node's shape; sources 1..: symbolic offsets, see shape.h */ \
+  X(Shrink,     Movement,-1, 0, "shrink")     /* arg: offset of each axis; node's shape; sources 1..: symbolic offsets, see shape.h */ \
   X(Flip,       Movement, 1, 0, "flip")       /* arg: 0 or 1 for each axis */                                      \
   X(Gather,     Movement, 2, 0, "gather")     /* (table[n, rest], index[shape]) -> [shape, rest]; out of range gives 0 */ \
   X(Reduce,     Memory,  -1, 0, "reduce")     /* graph: arg: op, axes...: axes become 1. kernel: see kernel.h */   \
@@ -72,7 +72,7 @@ enum class OpClass : uint8_t { Leaf, Alu, Movement, Memory, Kernel };
   X(Sink,       Memory,  -1, 0, "sink")       /* keeps its sources together */                                     \
   /* kernel */                                                                                                     \
   X(Param,      Kernel,   0, 0, "param")      /* arg: slot; dtype of the elements in global memory */              \
-  X(Range,      Kernel,   1, 0, "range")      /* (extent); arg: axis id, RangeKind */                              \
+  X(Range,      Kernel,  -1, 0, "range")      /* (extent); arg: axis id, RangeKind */                              \
   X(Lane,       Kernel,   0, 0, "lane")       /* this lane's index, 0..width-1; arg: width */                      \
   X(Alloc,      Kernel,   0, 0, "alloc")      /* arg: id, Space, elements */                                       \
   X(After,      Kernel,  -1, 0, "after")      /* (memory, effects...): that memory once the effects have happened */ \

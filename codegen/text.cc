@@ -9,14 +9,14 @@
 
 namespace doorbell {
 
-std::string print(std::span<const Node* const> roots) {
+std::string print_list(std::span<const Node* const> nodes) {
   std::string out;
   std::unordered_map<const Node*, size_t> number;
-  for (const Node* node : topological(roots)) {
-    size_t id = number.size();
+  for (size_t id = 0; id < nodes.size(); ++id) {
+    const Node* node = nodes[id];
     number[node] = id;
     out += fmt::format("%{} = {} {}", id, text(node->op), name(node->dtype));
-    for (const Node* s : node->src) out += fmt::format(" %{}", number.at(s));
+    for (const Node* s : node->src) out += number.contains(s) ? fmt::format(" %{}", number[s]) : " %?";
     if (!node->arg.empty()) {
       out += " [";
       for (size_t i = 0; i < node->arg.size(); ++i) out += fmt::format("{}{}", i ? " " : "", node->arg[i]);
@@ -29,6 +29,7 @@ std::string print(std::span<const Node* const> roots) {
   }
   return out;
 }
+std::string print(std::span<const Node* const> roots) { return print_list(topological(roots)); }
 std::string print(const Node* root) { return print(std::span(&root, 1)); }
 
 namespace {
@@ -63,10 +64,9 @@ struct Cursor {
 
 }  // namespace
 
-std::vector<const Node*> parse(Graph& graph, std::string_view text, ParseFailure* failure) {
+std::vector<const Node*> parse_list(Graph& graph, std::string_view text, ParseFailure* failure) {
   std::unordered_map<size_t, const Node*> numbered;
   std::vector<const Node*> order, src;
-  std::unordered_set<const Node*> used;
   size_t line_number = 0;
   auto fail = [&](std::string what) {
     if (failure) *failure = {line_number, std::move(what)};
@@ -95,7 +95,6 @@ std::vector<const Node*> parse(Graph& graph, std::string_view text, ParseFailure
     for (size_t n = 0; line.take('%');) {
       if (!line.number(n) || !numbered.contains(n)) return fail("a source that no line above defines");
       src.push_back(numbered[n]);
-      used.insert(src.back());
     }
     if (line.take('['))
       for (int64_t value = 0; !line.take(']');) {
@@ -118,8 +117,14 @@ std::vector<const Node*> parse(Graph& graph, std::string_view text, ParseFailure
     numbered[id] = graph.make(*op, *type, src, arg, shape);
     order.push_back(numbered[id]);
   }
+  return order;
+}
+
+std::vector<const Node*> parse(Graph& graph, std::string_view text, ParseFailure* failure) {
+  std::vector<const Node*> order = parse_list(graph, text, failure);
   std::vector<const Node*> roots;
-  std::unordered_set<const Node*> seen;
+  std::unordered_set<const Node*> seen, used;
+  for (const Node* node : order) used.insert(node->src.begin(), node->src.end());
   for (const Node* node : order)
     if (!used.contains(node) && seen.insert(node).second) roots.push_back(node);
   return roots;

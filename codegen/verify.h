@@ -1,0 +1,20 @@
+// The specs of the node's program forms. Each checks one form at a seam; an error names the first node that
+// breaks a rule, in print_list()'s numbering of the walk, and the rule. (struct Lowered has verify() in
+// kernel.h.)
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "codegen/node.h"
+#include "hal/base/result.h"
+
+namespace doorbell {
+
+// The rule of arithmetic that a node breaks, or "": operand types, operators defined on them, equal element
+// counts. In the tensor graph shapes are checked too.
+std::string broken_alu_rule(const Node* node);
+// The same for constants, which stand in every form.
+std::string broken_const_rule(const Node* node);
+
+}  // namespace doorbell
