@@ -4,15 +4,18 @@
 #include <algorithm>
 #include <string>
 
+#include "hal/base/env.h"
 #include "tools/commands.h"
 
 int main(int argc, char** argv) {
   using namespace doorbell;
+  if (Status state = check_env(); !state) return report(state.error());
   CLI::App app("doorbell trains and runs models by writing machine code and command packets itself.",
                "doorbell");
   app.require_subcommand(1);
   int exit_status = 0;
   add_fetch(app, exit_status);
+  add_env(app, exit_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

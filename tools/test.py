@@ -67,7 +67,7 @@ def read_gtest(outcome, output, status):
 
 
 def read_unittest(outcome, output, status, ran):
-    counts = {key: int(n) for key, n in re.findall(r"([\w ]+?)=(\d+)", ran[3] or "")}
+    counts = {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", ran[3] or "")}
     skipped = [line for line in output.splitlines() if " ... skipped " in line]
     outcome.skipped = [tuple(line.split(" ... skipped ", 1)) for line in skipped]
     blocks = re.findall(r"^={70}\n(?:FAIL|ERROR): (.+)\n(?:.*\n)??-{70}\n((?:.*\n)*?)(?=^={70}$|^-{70}$)", output, re.M)
@@ -123,6 +123,8 @@ def main():
     parser.add_argument("-j", metavar="N", type=int, default=len(os.sched_getaffinity(0)), help="programs side by side")
     parser.add_argument("-v", action="store_true", help="print all that the programs print")
     parser.add_argument("--matrix", action="store_true", help="print the table of op x dtype x device")
+    parser.add_argument("--share", metavar="I/N", help="only every Nth of the compiled programs, beginning with the Ith; "
+                                                       "they are built first")
     parser.add_argument("--list", action="store_true", help="print the test programs")
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -136,6 +138,14 @@ def main():
         sys.exit(show_matrix(tests, environment))
     if arguments.list:
         sys.exit(print("\n".join(sorted(test["name"] for test in tests))))
+
+    if arguments.share:
+        index, count = map(int, arguments.share.split("/"))
+        compiled = [test for test in tests if Path(test["cmd"][0]).is_relative_to(arguments.build)]
+        tests = sorted(compiled, key=lambda test: test["name"])[index % count::count]
+        targets = sorted({str(Path(test["cmd"][0]).relative_to(arguments.build)) for test in tests})
+        if subprocess.run(["ninja", "-C", arguments.build, *targets], check=False).returncode != 0:
+            sys.exit("doorbell: test: building the share failed")
 
     times_file = arguments.build / "test-times.json"
     try:
@@ -179,7 +189,7 @@ def main():
     except OSError as failure:
         sys.exit(f"doorbell: test: {failure}")
 
-    if not arguments.k:
+    if not arguments.k and not arguments.share:
         times_file.write_text(json.dumps({o.name: o.seconds for o in outcomes}))
     passed = sum(o.passed for o in outcomes)
     failed = [name for o in outcomes for name, _ in o.failed]
