@@ -37,6 +37,7 @@ std::span<const Named> all() { return table; }
 std::string name(DType d) {
   std::string suffix = d.count == 1 ? "" : fmt::format("x{}", d.count);
   if (d.kind == Kind::Void) return "void";
+  if (d.kind == Kind::Index) return "index" + suffix;
   for (const auto& row : dtype::all())
     if (row.dtype == d.scalar()) return std::string(row.name) + suffix;
   constexpr std::string_view special[] = {"", "fn", "fnuz"};
@@ -48,6 +49,7 @@ std::string name(DType d) {
 
 std::optional<DType> parse_dtype(std::string_view text) {
   if (text == "void") return dtype::none;
+  if (text == "index") return dtype::index;
   uint8_t count = 1;
   if (size_t x = text.rfind('x'); x != std::string_view::npos) {
     auto [end, code] = std::from_chars(text.data() + x + 1, text.data() + text.size(), count);
@@ -128,6 +130,7 @@ uint64_t encode(DType d, double value) {
       return encode_float(d, value);
     case Kind::Bool: return value != 0;
     case Kind::Signed:
+    case Kind::Index:
     case Kind::Unsigned: {
       if (!(std::fabs(value) < 0x1p64)) return 0;
       uint64_t magnitude = static_cast<uint64_t>(std::fabs(value));
@@ -160,7 +163,7 @@ double decode(DType d, uint64_t bits) {
 int64_t decode_int(DType d, uint64_t bits) {
   bits &= d.mask();
   if (d.kind == Kind::Bool) return bits != 0;
-  if (d.kind == Kind::Signed && d.bits < 64 && bits >> (d.bits - 1)) bits |= ~d.mask();
+  if (d.is_signed() && d.bits < 64 && bits >> (d.bits - 1)) bits |= ~d.mask();
   return static_cast<int64_t>(bits);
 }
 

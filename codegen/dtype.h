@@ -13,7 +13,9 @@
 
 namespace doorbell {
 
-enum class Kind : uint8_t { Void, Bool, Unsigned, Signed, Float };
+// Index: an integer that counts loops and addresses and is known not to overflow, so that algebra on it is free;
+// lowering turns it into i32 or i64.
+enum class Kind : uint8_t { Void, Bool, Unsigned, Signed, Float, Index };
 
 // What the largest exponent means.
 enum class Special : uint8_t {
@@ -33,9 +35,9 @@ struct DType {
 
   constexpr auto operator<=>(const DType&) const = default;
   [[nodiscard]] constexpr bool is_float() const { return kind == Kind::Float; }
-  [[nodiscard]] constexpr bool is_int() const { return kind == Kind::Signed || kind == Kind::Unsigned; }
+  [[nodiscard]] constexpr bool is_int() const { return kind == Kind::Signed || kind == Kind::Unsigned || kind == Kind::Index; }
   [[nodiscard]] constexpr bool is_bool() const { return kind == Kind::Bool; }
-  [[nodiscard]] constexpr bool is_signed() const { return kind == Kind::Signed || kind == Kind::Float; }
+  [[nodiscard]] constexpr bool is_signed() const { return kind == Kind::Signed || kind == Kind::Float || kind == Kind::Index; }
   [[nodiscard]] constexpr int64_t bytes() const { return (bits + 7) / 8; }  // of one element
   [[nodiscard]] constexpr DType vec(int n) const {
     DType t = *this;
@@ -59,6 +61,7 @@ inline constexpr DType none{};
 inline constexpr DType boolean{Kind::Bool, 8};
 inline constexpr DType i8{Kind::Signed, 8}, i16{Kind::Signed, 16}, i32{Kind::Signed, 32}, i64{Kind::Signed, 64};
 inline constexpr DType u8{Kind::Unsigned, 8}, u16{Kind::Unsigned, 16}, u32{Kind::Unsigned, 32}, u64{Kind::Unsigned, 64};
+inline constexpr DType index{Kind::Index, 64};
 inline constexpr DType f16 {Kind::Float, 16,  5, 10,   15};
 inline constexpr DType bf16{Kind::Float, 16,  8,  7,  127};
 inline constexpr DType f32 {Kind::Float, 32,  8, 23,  127};

@@ -1,0 +1,27 @@
+// Constant folding: the evaluator's own arithmetic on Consts. See rewrite.h.
+#include <array>
+
+#include "codegen/numeric.h"
+#include "codegen/rewrite.h"
+
+namespace doorbell {
+
+const Node* fold_constant(Graph& graph, const Node* node) {
+  if (node->is(Op::Const)) return node;
+  if (row(node->op).cls != OpClass::Alu || node->dtype.count != 1) return nullptr;
+  std::array<uint64_t, 3> bits{};
+  std::array<DType, 3> types{};
+  for (size_t i = 0; i < node->src.size(); ++i) {
+    if (!node->src[i]->is(Op::Const)) return nullptr;
+    bits[i] = static_cast<uint64_t>(node->src[i]->arg[0]);
+    types[i] = node->src[i]->dtype;
+  }
+  // The transcendental ops are decomposed before they are folded, so that a folded constant equals what a
+  // device computes.
+  if (node->op >= Op::Exp && node->op <= Op::Pow) return nullptr;
+  size_t n = node->src.size();
+  return graph.constant_bits(
+      node->dtype, compute(node->op, node->dtype, std::span(bits.data(), n), std::span(types.data(), n)));
+}
+
+}  // namespace doorbell

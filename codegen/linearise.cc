@@ -1,0 +1,340 @@
+// Linearise: loops, accumulators and order become explicit. Every node lives in the innermost loop whose
+// range it depends on, so what does not change in a loop stands before it; a Reduce becomes a register that
+// its loops update.
+#include <algorithm>
+#include <unordered_set>
+
+#include "codegen/lower.h"
+#include "codegen/numeric.h"
+
+namespace doorbell {
+
+namespace {
+
+RangeKind kind_of(const Node* range) { return static_cast<RangeKind>(range->arg[1]); }
+
+class Lineariser {
+ public:
+  Lineariser(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name)
+      : g_(graph), simplify_(simplify), sink_(tiled.sink) {
+    out_.name = std::move(name);
+    out_.lanes = tiled.lanes;
+    out_.grid[0] = tiled.groups;
+  }
+
+  Result<Lowered> run() {
+    order_ = topological(std::span(&sink_, 1));
+    find_loops();
+    place_nodes();
+    choose_index_type();
+    TRY(describe_memory());
+    emit_block(nullptr);
+    sweep();
+    return std::move(out_);
+  }
+
+ private:
+  struct Loop {
+    const Node* parent = nullptr;         // the enclosing Range
+    std::vector<const Node*> nodes;       // that live in its body, sources first
+    std::vector<const Node*> children;    // loops in its body
+    std::vector<const Node*> reductions;  // that its end completes a round of (it is their innermost loop)
+    std::vector<const Node*> opens;       // reductions of which it is the outermost loop
+    bool emitted = false;
+  };
+
+  static bool is_loop(const Node* n) {
+    return n->is(Op::Range) && (kind_of(n) == RangeKind::Loop || kind_of(n) == RangeKind::Reduce);
+  }
+  static std::vector<const Node*> loops_of(const Node* reduce) {
+    std::vector<const Node*> loops;
+    for (const Node* r : reduce->src.subspan(static_cast<size_t>(reduce->arg[1])))
+      if (is_loop(r)) loops.push_back(r);
+    return loops;
+  }
+  int depth(const Node* range) {
+    int d = 0;
+    for (; range; range = loops_[range].parent) ++d;
+    return d;
+  }
+
+  // Which loops contain which. Output loops nest in the order of their axes; the loops of a Reduce nest in
+  // what the Reduce depends on.
+  void find_loops() {
+    std::vector<const Node*> outputs;
+    for (const Node* n : order_)
+      if (is_loop(n) && kind_of(n) == RangeKind::Loop) outputs.push_back(n);
+    // The tiler numbers the ranges of the last axis first.
+    std::sort(outputs.begin(), outputs.end(),
+              [](const Node* a, const Node* b) { return a->arg[0] > b->arg[0]; });
+    const Node* parent = nullptr;
+    for (const Node* r : outputs) {
+      loops_[r].parent = parent;
+      parent = r;
+    }
+    // The loops of a Reduce nest in one another, and in what the Reduce depends on.
+    for (const Node* n : order_) {
+      std::unordered_set<const Node*>& free = free_[n];
+      if (is_loop(n)) free.insert(n);
+      for (const Node* s : n->src) free.insert(free_[s].begin(), free_[s].end());
+      if (!n->is(Op::Reduce)) continue;
+      auto own = loops_of(n);
+      for (const Node* r : own) free.erase(r);
+      const Node* outer = nullptr;
+      for (const Node* r : free) outer = deeper(outer, r);
+      for (const Node* r : own) {
+        loops_[r].parent = deeper(loops_[r].parent, outer);
+        outer = r;
+      }
+    }
+  }
+  const Node* deeper(const Node* a, const Node* b) {
+    if (!a) return b;
+    if (!b) return a;
+    return depth(a) >= depth(b) ? a : b;
+  }
+
+  void place_nodes() {
+    // A node lives as deep as its sources; a reduction lives where its outermost loop stands.
+    for (const Node* n : order_) {
+      const Node* at = nullptr;
+      if (auto own = n->is(Op::Reduce) ? loops_of(n) : std::vector<const Node*>{}; !own.empty()) {
+        at = loops_[own.front()].parent;
+        loops_[own.front()].opens.push_back(n);
+        loops_[own.back()].reductions.push_back(n);
+      } else if (is_loop(n)) {
+        at = loops_[n].parent;
+      } else {
+        for (const Node* s : n->src) at = deeper(at, is_loop(s) ? s : home_[s]);
+      }
+      home_[n] = at;
+      loops_[at].nodes.push_back(n);
+    }
+    for (const Node* n : order_)
+      if (is_loop(n)) loops_[loops_[n].parent].children.push_back(n);
+  }
+
+  // ---- types and memory
+
+  void choose_index_type() {
+    int64_t limit = (1LL << 31) - 1;
+    for (const Node* n : order_)
+      if (n->dtype == dtype::index) {
+        Bounds b = simplify_.bounds(n);
+        if (b.min < -limit || b.max > limit) wide_ = true;
+      }
+    index_ = wide_ ? dtype::i64 : dtype::i32;
+  }
+
+  Status describe_memory() {
+    auto param = [&](const Node* n) -> KernelParam& {
+      auto slot = static_cast<size_t>(n->arg[0]);
+      if (out_.params.size() <= slot) out_.params.resize(slot + 1);
+      out_.params[slot].dtype = n->dtype;
+      return out_.params[slot];
+    };
+    for (const Node* n : order_) {
+      if (n->is(Op::Load)) param(n->src[0]).read = true;
+      if (n->is(Op::Store)) param(n->src[0]).written = true;
+      if (n->is(Op::Symbol)) symbol_slot(n);
+    }
+    return success();
+  }
+  int64_t symbol_slot(const Node* n) {
+    auto id = static_cast<uint32_t>(n->arg[0]);
+    for (size_t i = 0; i < out_.symbols.size(); ++i)
+      if (out_.symbols[i] == id) return static_cast<int64_t>(i);
+    out_.symbols.push_back(id);
+    return static_cast<int64_t>(out_.symbols.size() - 1);
+  }
+
+  // ---- emission
+
+  const Node* push(const Node* n) {
+    if (emitted_.insert(n).second) out_.body.push_back(n);
+    return n;
+  }
+  const Node* make(Op op, DType type, std::initializer_list<const Node*> src,
+                   std::initializer_list<int64_t> arg = {}) {
+    return push(g_.make(op, type, src, arg));
+  }
+  const Node* zero() { return push(g_.constant_int(index_, 0)); }
+
+  // Emits what `n` needs in this block and then n itself; its lowered form is in value_.
+  void visit(const Node* n, const Node* block) {
+    if (value_.contains(n)) return;
+    std::vector<std::pair<const Node*, bool>> stack{{n, false}};
+    while (!stack.empty()) {
+      auto [node, ready] = stack.back();
+      stack.pop_back();
+      if (value_.contains(node)) continue;
+      if (home_[node] != block) {
+        DOORBELL_CHECK(false, "linearise: {} used before its loop", text(node->op));
+      }
+      if (!ready) {
+        stack.emplace_back(node, true);
+        if (node->is(Op::Reduce) && !loops_of(node).empty()) {
+          for (const Node* need : loop_needs(loops_of(node).front(), block)) stack.emplace_back(need, false);
+        } else {
+          for (const Node* s : node->src)
+            if (!value_.contains(s) && !(is_loop(s))) stack.emplace_back(s, false);
+        }
+        continue;
+      }
+      lower_node(node);
+    }
+  }
+
+  // What lives in `block` and is used inside loop r, which stands in it.
+  std::vector<const Node*> loop_needs(const Node* r, const Node* block) {
+    std::vector<const Node*> needs;
+    std::unordered_set<const Node*> seen;
+    auto need = [&](const Node* s) {
+      if (home_[s] == block && !is_loop(s) && seen.insert(s).second) needs.push_back(s);
+    };
+    std::vector<const Node*> loops{r};
+    while (!loops.empty()) {
+      const Node* loop = loops.back();
+      loops.pop_back();
+      for (const Node* s : loop->src) need(s);
+      for (const Node* n : loops_[loop].nodes)
+        for (const Node* s : n->src) need(s);
+      for (const Node* reduce : loops_[loop].reductions)
+        for (const Node* s : reduce->src) need(s);
+      for (const Node* child : loops_[loop].children) loops.push_back(child);
+    }
+    return needs;
+  }
+
+  void lower_node(const Node* n) {
+    if (n->is(Op::Reduce)) {
+      if (loops_of(n).empty()) {
+        value_[n] = fold_values(n, push(identity_of(n)));
+        return;
+      }
+      const Node* loop = loops_of(n).front();
+      if (!loops_[loop].emitted) emit_loop(loop);
+      const Node* after = make(Op::After, n->dtype, {allocs_.at(n), ends_.at(loop)});
+      value_[n] = make(Op::Load, n->dtype, {after, zero()});
+      return;
+    }
+    std::vector<const Node*> src;
+    for (const Node* s : n->src) src.push_back(value_.at(s));
+    std::vector<int64_t> arg(n->arg.begin(), n->arg.end());
+    DType type = n->dtype == dtype::index ? index_ : n->dtype;
+    if (n->is(Op::Const) && n->dtype == dtype::index) {
+      value_[n] = push(g_.constant_int(index_, n->as_int()));
+      return;
+    }
+    if (n->is(Op::Symbol)) arg = {symbol_slot(n), n->arg[1], n->arg[2], n->arg[3]};
+    if (n->is(Op::Cast) && src[0]->dtype == type) {
+      value_[n] = src[0];
+      return;
+    }
+    if (n->is(Op::Range)) {
+      value_[n] = push(g_.make(Op::Range, type, {}, {n->arg[0], n->arg[1], 0}));
+      return;
+    }
+    value_[n] = contract(g_.make(n->op, type, src, arg));
+  }
+
+  // Multiply and add become fma: the set `relaxed`. A product that is used no more falls to `sweep`.
+  const Node* contract(const Node* n) {
+    if (const Node* next = relaxed_rules().apply(g_, n)) {
+      for (const Node* s : next->src) push(s);
+      return push(next);
+    }
+    return push(n);
+  }
+
+  // Drops what no effect needs.
+  void sweep() {
+    std::unordered_set<const Node*> live;
+    for (size_t i = out_.body.size(); i-- > 0;) {
+      const Node* n = out_.body[i];
+      if (n->is(Op::Store) || n->is(Op::End) || live.contains(n)) {
+        live.insert(n);
+        live.insert(n->src.begin(), n->src.end());
+      }
+    }
+    std::erase_if(out_.body, [&](const Node* n) { return !live.contains(n); });
+  }
+
+  const Node* identity_of(const Node* reduce) {
+    return g_.constant_bits(reduce->dtype, identity(static_cast<Op>(reduce->arg[0]), reduce->dtype));
+  }
+  // The values of a Reduce folded onto `sum`, in order.
+  const Node* fold_values(const Node* reduce, const Node* sum) {
+    auto op = static_cast<Op>(reduce->arg[0]);
+    for (int64_t i = 0; i < reduce->arg[1]; ++i) {
+      sum = contract(g_.make(op, reduce->dtype, {sum, value_.at(reduce->src[static_cast<size_t>(i)])}));
+    }
+    return sum;
+  }
+
+  void emit_loop(const Node* r) {
+    Loop& loop = loops_[r];
+    loop.emitted = true;
+    // Accumulators start before the loop.
+    std::vector<const Node*> starts;
+    for (const Node* reduce : loop.opens) {
+      const Node* alloc = push(
+          g_.make(Op::Alloc, reduce->dtype, {}, {next_alloc_++, static_cast<int64_t>(Space::Register), 1}));
+      allocs_[reduce] = alloc;
+      const Node* start = push(identity_of(reduce));
+      inits_[reduce] = make(Op::Store, dtype::none, {alloc, zero(), start});
+    }
+    const Node* range = g_.make(Op::Range, index_, {value_.at(r->src[0])},
+                                {r->arg[0], static_cast<int64_t>(RangeKind::Loop)});
+    value_[r] = push(range);
+    emit_block(r);
+    std::vector<const Node*> end{range};
+    for (const Node* reduce : loop.reductions) {
+      const Node* before = make(Op::After, reduce->dtype, {allocs_.at(reduce), inits_.at(reduce), range});
+      const Node* sum = fold_values(reduce, make(Op::Load, reduce->dtype, {before, zero()}));
+      end.push_back(make(Op::Store, dtype::none, {allocs_.at(reduce), zero(), sum}));
+    }
+    for (const Node* child : loop.children) end.push_back(ends_.at(child));
+    ends_[r] = push(g_.make(Op::End, dtype::none, end));
+  }
+
+  void emit_block(const Node* block) {
+    Loop& loop = loops_[block];
+    // Loops of the output axes and stores last: everything they need stands before them.
+    for (const Node* n : loop.nodes) {
+      if (is_loop(n) || n->is(Op::Sink)) continue;
+      visit(n, block);
+    }
+    for (const Node* child : loop.children)
+      if (!loops_[child].emitted) emit_loop(child);
+  }
+
+  Graph& g_;
+  Simplifier& simplify_;
+  const Node* sink_;
+  Lowered out_;
+  std::vector<const Node*> order_;
+  std::unordered_map<const Node*, Loop> loops_;  // null: the whole kernel
+  std::unordered_map<const Node*, const Node*> home_;
+  std::unordered_map<const Node*, std::unordered_set<const Node*>> free_;
+  std::unordered_map<const Node*, const Node*> value_, allocs_, inits_, ends_;
+  std::unordered_set<const Node*> emitted_;
+  int64_t next_alloc_ = 0;
+  bool wide_ = false;
+  DType index_ = dtype::i32;
+};
+
+}  // namespace
+
+Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name) {
+  return Lineariser(graph, simplify, tiled, std::move(name)).run();
+}
+
+Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, std::string name) {
+  Simplifier simplify(graph);
+  sink = simplify(sink);
+  if (target.decompose) sink = simplify(target.decompose(graph, simplify, sink));
+  return linearise(graph, simplify, tile(graph, simplify, sink, target), std::move(name));
+}
+
+}  // namespace doorbell

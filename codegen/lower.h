@@ -1,0 +1,42 @@
+// From the scheduler's kernel to the lowered kernel: the passes, in order, and what they know of a target.
+//
+//   decompose    transcendental ops and dtypes without arithmetic of their own, spelt in exact ops
+//   (decompose.h) relax        the order of reductions is fixed: folded in order, or in 16 interleaved parts
+//   that a tree joins tile         axes become workgroups, loops, unrolled copies and lanes (decisions:
+//   tile.cc) contract     multiply and add become fma linearise    loops and accumulators become explicit,
+//   hoisting what does not change in a loop
+//
+// relax and contract do not look at the target, so every device computes the same bits.
+#pragma once
+
+#include <functional>
+
+#include "codegen/kernel.h"
+#include "codegen/rules.h"
+
+namespace doorbell {
+
+// What the tiler must know of a target. Widths are in 32-bit elements.
+struct LaneTarget {
+  int lanes = 8;              // of one vector register
+  int registers = 16;         // vector registers that a kernel may use
+  int64_t group_work = 8192;  // operations of a lane below which a workgroup is not worth its dispatch
+  // Rewrites what the target lacks; null: nothing is lacking.
+  std::function<const Node*(Graph&, Simplifier&, const Node*)> decompose;
+};
+
+Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, std::string name);
+
+// The passes one by one, for tests and dumps.
+struct Tiled {
+  const Node* sink;
+  int lanes;
+  uint32_t groups;
+};
+Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target);
+Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name);
+
+// node with `from` replaced by `to` everywhere below it.
+const Node* substitute(Graph& graph, const Node* node, const Memo& replacements);
+
+}  // namespace doorbell
