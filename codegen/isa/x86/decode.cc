@@ -128,24 +128,24 @@ const char* read_prefixes(Reader& in, Prefixes& p) {
   return nullptr;
 }
 
-// The memory operand after ModRM. `unit` scales EVEX's disp8.
+// The memory operand after ModRM.
 bool read_mem(Reader& in, const Prefixes& p, int mod, int rm, const OperandRow& o, Mem& m) {
-  const bool one_element = p.broadcast;
-  if (one_element && o.broadcast == 0) return false;
-  m.bits = one_element ? o.broadcast : o.bits;
-  m.broadcast = one_element ? static_cast<uint8_t>(o.bits / o.broadcast) : uint8_t{0};
-  const int unit = p.format == Format::evex ? m.bits / 8 : 1;
+  const bool gathers = o.vsib != RegClass::none;
+  if (p.broadcast && (o.element == 0 || gathers)) return false;
+  m.bits = p.broadcast ? o.element : o.bits;
+  m.broadcast = p.broadcast ? static_cast<uint8_t>(o.bits / o.element) : uint8_t{0};
+  const int unit = p.format != Format::evex ? 1 : (gathers ? o.element : m.bits) / 8;
   bool no_base = false;
   if (rm == 4) {
     const int sib = in.next();
     const int index = (sib >> 3 & 7) | p.x;
     m.scale = static_cast<uint8_t>(1 << (sib >> 6));
-    if (o.vsib != RegClass::none) m.index = {o.vsib, static_cast<uint8_t>(index | p.v2)};
+    if (gathers) m.index = {o.vsib, static_cast<uint8_t>(index | p.v2)};
     else if (index != 4) m.index = r64(index);
     else m.scale = 1;
     no_base = (sib & 7) == 5 && mod == 0;
     if (!no_base) m.base = r64((sib & 7) | p.b);
-  } else if (o.vsib != RegClass::none) {
+  } else if (gathers) {
     return false;
   } else if (rm == 5 && mod == 0) {
     m.rip = true;
@@ -169,7 +169,7 @@ bool put_reg(Operand& out, const OperandRow& o, const Prefixes& p, int index) {
 
 int64_t read_imm(Reader& in, ImmKind kind) {
   switch (kind) {
-    case ImmKind::i16: return in.next_signed(2);
+    case ImmKind::u16: return static_cast<uint16_t>(in.next_signed(2));
     case ImmKind::i32:
     case ImmKind::rel32: return in.next_signed(4);
     case ImmKind::u32: return static_cast<uint32_t>(in.next_signed(4));

@@ -24,17 +24,20 @@ constexpr bool is_vector(RegClass c) {
 
 constexpr bool in_range(int64_t value, int64_t low, int64_t high) { return low <= value && value <= high; }
 
-constexpr bool fits_imm(ImmKind kind, int64_t v) {
+// An immediate as wide as its operation may be written signed or unsigned; one that is extended only signed.
+constexpr bool fits_imm(const Row& row, ImmKind kind, int64_t v) {
   switch (kind) {
     case ImmKind::none: return false;
     case ImmKind::one: return v == 1;
     case ImmKind::i8:
+      if (row.operands[0].reg == RegClass::gpr32 && in_range(v, 0, UINT32_MAX)) v = static_cast<int32_t>(v);
+      return in_range(v, INT8_MIN, INT8_MAX);
     case ImmKind::rel8: return in_range(v, INT8_MIN, INT8_MAX);
     case ImmKind::u8: return in_range(v, 0, UINT8_MAX);
-    case ImmKind::i16: return in_range(v, INT16_MIN, INT16_MAX);
+    case ImmKind::u16: return in_range(v, INT16_MIN, UINT16_MAX);
     case ImmKind::i32:
     case ImmKind::rel32: return in_range(v, INT32_MIN, INT32_MAX);
-    case ImmKind::u32: return in_range(v, 0, UINT32_MAX);
+    case ImmKind::u32: return in_range(v, INT32_MIN, UINT32_MAX);
     case ImmKind::i64: return true;
   }
   return false;
@@ -42,7 +45,7 @@ constexpr bool fits_imm(ImmKind kind, int64_t v) {
 
 constexpr int imm_size(ImmKind kind) {
   switch (kind) {
-    case ImmKind::i16: return 2;
+    case ImmKind::u16: return 2;
     case ImmKind::i32:
     case ImmKind::u32:
     case ImmKind::rel32: return 4;
@@ -58,8 +61,8 @@ constexpr bool fits_reg(const Row& row, RegClass cls, const Reg& r) {
 
 constexpr bool fits_mem(const Row& row, const OperandRow& o, const Mem& m) {
   if (!o.mem) return false;
-  if (m.broadcast == 0 ? m.bits != o.bits : m.bits != o.broadcast || m.bits * m.broadcast != o.bits)
-    return false;
+  const int element = o.vsib == RegClass::none ? o.element : 0;
+  if (m.broadcast == 0 ? m.bits != o.bits : m.bits != element || m.bits * m.broadcast != o.bits) return false;
   if (m.rip) return m.base == Reg{} && m.index == Reg{} && o.vsib == RegClass::none;
   if (m.scale != 1 && m.scale != 2 && m.scale != 4 && m.scale != 8) return false;
   if (m.base != Reg{} && !(m.base.cls == RegClass::gpr64 && m.base.index < 16)) return false;
@@ -82,7 +85,7 @@ constexpr bool fits(const Row& row, const Inst& inst) {
         fit = fits_reg(row, o.reg, x.reg) && (o.fixed < 0 || o.fixed == x.reg.index);
         break;
       case Operand::Kind::mem: fit = fits_mem(row, o, x.mem); break;
-      case Operand::Kind::imm: fit = fits_imm(o.imm, x.imm); break;
+      case Operand::Kind::imm: fit = fits_imm(row, o.imm, x.imm); break;
       case Operand::Kind::label: fit = o.imm == ImmKind::rel32; break;
     }
     if (!fit) return false;
@@ -94,6 +97,7 @@ constexpr bool fits(const Row& row, const Inst& inst) {
 struct Fields {
   int reg = 0, rm = 0, vvvv = 0, is4 = -1;
   const Mem* mem = nullptr;
+  int unit = 1;                   // of the displacement, where it has one byte
   const Operand* tail = nullptr;  // an immediate or a distance
   ImmKind tail_kind = ImmKind::none;
   bool byte_rex = false;  // spl bpl sil dil exist with a REX prefix only
@@ -117,8 +121,13 @@ constexpr Fields place(const Row& row, const Inst& inst) {
       case Slot::reg: f.reg = index; break;
       case Slot::opcode: f.rm = index; break;
       case Slot::rm:
-        if (x.kind == Operand::Kind::mem) f.mem = &x.mem;
-        else f.rm = index;
+        if (x.kind != Operand::Kind::mem) {
+          f.rm = index;
+          break;
+        }
+        f.mem = &x.mem;
+        if (row.format == Format::evex)
+          f.unit = (row.operands[i].vsib == RegClass::none ? x.mem.bits : row.operands[i].element) / 8;
         break;
       case Slot::vvvv: f.vvvv = index; break;
       case Slot::is4: f.is4 = index; break;
@@ -179,7 +188,7 @@ constexpr void put_prefixes(Bytes& out, const Row& row, const Inst& inst, const 
 
 constexpr int log2_of(int scale) { return scale == 1 ? 0 : scale == 2 ? 1 : scale == 4 ? 2 : 3; }
 
-constexpr void put_mem(Bytes& out, const Row& row, int reg, const Mem& m) {
+constexpr void put_mem(Bytes& out, int reg, const Mem& m, int unit) {
   const auto modrm = [&](int mod, int rm) { out.put(static_cast<uint64_t>(mod << 6 | (reg & 7) << 3 | rm)); };
   if (m.rip) {
     modrm(0, 5);
@@ -189,7 +198,6 @@ constexpr void put_mem(Bytes& out, const Row& row, int reg, const Mem& m) {
   }
   const bool has_base = m.base.cls != RegClass::none, has_index = m.index.cls != RegClass::none;
   const int base = m.base.index & 7;
-  const int unit = row.format == Format::evex ? m.bits / 8 : 1;
   const bool short_disp = m.disp % unit == 0 && in_range(m.disp / unit, INT8_MIN, INT8_MAX);
   // mod 0 with base rbp or r13 means something else, so these take a displacement of 0; no base always has 4
   // bytes.
@@ -216,7 +224,7 @@ constexpr Bytes spell(const Row& row, const Inst& inst) {
   }
   out.put(static_cast<uint64_t>(row.opcode | (in_opcode ? f.rm & 7 : 0)));
   if (row.fixed_byte >= 0) out.put(static_cast<uint64_t>(row.fixed_byte));
-  if (modrm && f.mem) put_mem(out, row, f.reg, *f.mem);
+  if (modrm && f.mem) put_mem(out, f.reg, *f.mem, f.unit);
   else if (modrm) out.put(static_cast<uint64_t>(3 << 6 | (f.reg & 7) << 3 | (f.rm & 7)));
   if (f.is4 >= 0) out.put(static_cast<uint64_t>(f.is4 << 4));
   if (f.tail) {

@@ -28,9 +28,9 @@ using namespace feature;
   {name "ps", "evex.xyz.0f.w0 " op " RVM",        "=v{kz}, v, v/mv/b32", avx512f}, \
   {name "pd", "vex.xy.66.0f.wig " op " RVM",      "=v, v, v/mv", avx, notes}, \
   {name "pd", "evex.xyz.66.0f.w1 " op " RVM",     "=v{kz}, v, v/mv/b64", avx512f}, \
-  {name "ss", "vex.lig.f3.0f.wig " op " RVM",     "=x, x, x/m32", avx, notes}, \
+  {name "ss", "vex.lig.f3.0f.wig " op " RVM",     "=x, x, x/m32", avx}, \
   {name "ss", "evex.lig.f3.0f.w0 " op " RVM",     "=x{kz}, x, x/m32", avx512f}, \
-  {name "sd", "vex.lig.f2.0f.wig " op " RVM",     "=x, x, x/m64", avx, notes}, \
+  {name "sd", "vex.lig.f2.0f.wig " op " RVM",     "=x, x, x/m64", avx}, \
   {name "sd", "evex.lig.f2.0f.w1 " op " RVM",     "=x{kz}, x, x/m64", avx512f}, \
   {name "ph", "evex.xyz.map5.w0 " op " RVM",      "=v{kz}, v, v/mv/b16", avx512_fp16}, \
   {name "sh", "evex.lig.f3.map5.w0 " op " RVM",   "=x{kz}, x, x/m16", avx512_fp16}
@@ -70,8 +70,8 @@ using namespace feature;
   {name, "leg.w01 " mr " MR",          role "r/mr, r", base, notes}, \
   {name, "leg.w01 " rm " RM",          role "r, mr", base, notes}, \
   {name, "leg.w01 83 " digit " MI",    role "r/mr, i8", base, notes}, \
-  {name, "leg.w01 " acc " FI",         role "a, i32", base, notes}, \
-  {name, "leg.w01 81 " digit " MI",    role "r/mr, i32", base, notes}
+  {name, "leg.w01 " acc " FI",         role "a, ir", base, notes}, \
+  {name, "leg.w01 81 " digit " MI",    role "r/mr, ir", base, notes}
 
 #define SHIFT(name, digit) \
   {name, "leg.w01 d1 " digit " MF",    "+r/mr, 1", base, ">flags"}, \
@@ -109,7 +109,7 @@ using namespace feature;
   {name, "evex.xyz.f3.0f38.w0 " op " MR",       "=" reg "{kz}, v", ef}, \
   {name, "evex.xyz.f3.0f38.w0 " op " MR",       "=" m "{k}, v", ef}
 
-// VSIB: the index vector's class and the element's bits; the destination's class.
+// VSIB, with `index` as table.h spells it.
 #define GATHER(name, op, w, dst, index) \
   {name, "vex.xy.66.0f38." w " " op " RMV",     "+" dst ", " index ", +" dst, avx2}, \
   {name, "evex.xyz.66.0f38." w " " op " RM",    "+" dst "{k!}, " index, avx512f}
@@ -133,11 +133,11 @@ inline constexpr Line instructions[] = {
   {"mov",        "leg.w01 8b RM",          "=r, mr", base},
   {"mov",        "leg b8 OI",              "=r32, u32", base},
   {"mov",        "leg.w1 c7 /0 MI",        "=r64, i32", base},
-  {"mov",        "leg.w01 c7 /0 MI",       "=mr, i32", base},
+  {"mov",        "leg.w01 c7 /0 MI",       "=mr, ir", base},
   {"mov",        "leg 88 MR",              "=m8, r8", base},
   {"mov",        "leg.66 89 MR",           "=m16, r16", base},
   {"mov",        "leg c6 /0 MI",           "=m8, i8", base},
-  {"mov",        "leg.66 c7 /0 MI",        "=m16, i16", base},
+  {"mov",        "leg.66 c7 /0 MI",        "=m16, u16", base},
   {"movabs",     "leg.w1 b8 OI",           "=r64, i64", base},
   {"movzx",      "leg.w01.0f b6 RM",       "=r, r8/m8", base},
   {"movzx",      "leg.w01.0f b7 RM",       "=r, r16/m16", base},
@@ -158,11 +158,11 @@ inline constexpr Line instructions[] = {
   ALU("xor", "31", "33", "35", "/6", "+", ">flags"),
   ALU("cmp", "39", "3b", "3d", "/7", "", ">flags"),
   {"test",       "leg.w01 85 MR",          "r/mr, r", base, ">flags"},
-  {"test",       "leg.w01 a9 FI",          "a, i32", base, ">flags"},
-  {"test",       "leg.w01 f7 /0 MI",       "r/mr, i32", base, ">flags"},
+  {"test",       "leg.w01 a9 FI",          "a, ir", base, ">flags"},
+  {"test",       "leg.w01 f7 /0 MI",       "r/mr, ir", base, ">flags"},
   {"imul",       "leg.w01.0f af RM",       "+r, r/mr", base, ">flags"},
   {"imul",       "leg.w01 6b RMI",         "=r, r/mr, i8", base, ">flags"},
-  {"imul",       "leg.w01 69 RMI",         "=r, r/mr, i32", base, ">flags"},
+  {"imul",       "leg.w01 69 RMI",         "=r, r/mr, ir", base, ">flags"},
   {"imul",       "leg.w01 f7 /5 M",        "r/mr", base, "<rax >rax >rdx >flags"},
   {"mul",        "leg.w01 f7 /4 M",        "r/mr", base, "<rax >rax >rdx >flags"},
   {"div",        "leg.w01 f7 /6 M",        "r/mr", base, "<rax <rdx >rax >rdx >flags"},
@@ -456,22 +456,22 @@ inline constexpr Line instructions[] = {
   {"vpmaskmovd", "vex.xy.66.0f38.w0 8e MVR",  "=mv, v, v", avx2},
   {"vpmaskmovq", "vex.xy.66.0f38.w1 8c RVM",  "=v, v, mv", avx2},
   {"vpmaskmovq", "vex.xy.66.0f38.w1 8e MVR",  "=mv, v, v", avx2},
-  GATHER("vgatherdps", "92", "w0", "v", "gv32"),
-  GATHER("vgatherdpd", "92", "w1", "v", "gh64"),
-  GATHER("vgatherqps", "93", "w0", "h", "gv32"),
-  GATHER("vgatherqpd", "93", "w1", "v", "gv64"),
-  GATHER("vpgatherdd", "90", "w0", "v", "gv32"),
-  GATHER("vpgatherdq", "90", "w1", "v", "gh64"),
-  GATHER("vpgatherqd", "91", "w0", "h", "gv32"),
-  GATHER("vpgatherqq", "91", "w1", "v", "gv64"),
-  SCATTER("vscatterdps", "a2", "w0", "v", "gv32"),
-  SCATTER("vscatterdpd", "a2", "w1", "v", "gh64"),
-  SCATTER("vscatterqps", "a3", "w0", "h", "gv32"),
-  SCATTER("vscatterqpd", "a3", "w1", "v", "gv64"),
-  SCATTER("vpscatterdd", "a0", "w0", "v", "gv32"),
-  SCATTER("vpscatterdq", "a0", "w1", "v", "gh64"),
-  SCATTER("vpscatterqd", "a1", "w0", "h", "gv32"),
-  SCATTER("vpscatterqq", "a1", "w1", "v", "gv64"),
+  GATHER("vgatherdps", "92", "w0", "v", "gvv32"),
+  GATHER("vgatherdpd", "92", "w1", "v", "ghv64"),
+  GATHER("vgatherqps", "93", "w0", "h", "gvh32"),
+  GATHER("vgatherqpd", "93", "w1", "v", "gvv64"),
+  GATHER("vpgatherdd", "90", "w0", "v", "gvv32"),
+  GATHER("vpgatherdq", "90", "w1", "v", "ghv64"),
+  GATHER("vpgatherqd", "91", "w0", "h", "gvh32"),
+  GATHER("vpgatherqq", "91", "w1", "v", "gvv64"),
+  SCATTER("vscatterdps", "a2", "w0", "v", "gvv32"),
+  SCATTER("vscatterdpd", "a2", "w1", "v", "ghv64"),
+  SCATTER("vscatterqps", "a3", "w0", "h", "gvh32"),
+  SCATTER("vscatterqpd", "a3", "w1", "v", "gvv64"),
+  SCATTER("vpscatterdd", "a0", "w0", "v", "gvv32"),
+  SCATTER("vpscatterdq", "a0", "w1", "v", "ghv64"),
+  SCATTER("vpscatterqd", "a1", "w0", "h", "gvh32"),
+  SCATTER("vpscatterqq", "a1", "w1", "v", "gvv64"),
 
   // Permutes and shuffles.
   {"vperm2f128", "vex.y.66.0f3a.w0 06 RVMI",  "=y, y, y/m256, u8", avx},

@@ -14,15 +14,17 @@
 //     R ModRM.reg, M ModRM.rm, V vvvv, S imm8[7:4], O opcode[2:0], I immediate, D distance, F fixed
 //
 // Operands: "+v{kz}, v, v/mv/b32"
-//     =, +, nothing                 written, read and written, read
-//     r8 r16 r32 r64 k, r           registers; r follows W
-//     x y z, v h q                  xmm ymm zmm; v: the vector length; h, q: a half and a quarter, xmm at
-//     least m8 .. m512, mr, mv mh mq me, m    memory of so many bits; by W; by length, its half, quarter,
-//     eighth; no size gv32 gh64 ...                 memory with a vector index (VSIB) of class v or h,
-//     elements of so many bits b16 b32 b64                   memory may be one element, broadcast (EVEX.b) i8
-//     i16 i32 i64, u8 u32        immediates, sign-extended or not rel8 rel32, al cl a 1         distances;
-//     fixed registers (a is eax or rax); the constant 1 {k} {kz} {k!}                 may be masked; also
-//     zeroed; must be masked, and the mask is cleared
+//     =, +, nothing            written, read and written, read
+//     r8 r16 r32 r64 k, r      registers; r follows W
+//     x y z, v h q             xmm ymm zmm; v: the vector length; h, q: a half and a quarter, xmm at least
+//     m8 .. m512, mr, m        memory of so many bits; by W; no size
+//     mv mh mq me              memory of the vector length, its half, quarter, eighth
+//     gvv32 ghv64 gvh32        memory with a vector index (VSIB): the index's class, all memory, an element
+//     b16 b32 b64              memory may be one element, broadcast (EVEX.b)
+//     i8 i32 i64, u8 u16 u32   immediates, sign-extended or as wide as what they act on
+//     ir                       a sign-extended i32 in 64 bits, a u32 in 32
+//     rel8 rel32, cl a, 1      distances; fixed registers (a is eax or rax); the constant 1
+//     {k} {kz} {k!}            may be masked; also zeroed; must be masked, and the mask is cleared
 //
 // Notes: <rax >rdx <flags >flags implicitly read, written; C commutes; P the last immediate is a predicate
 // that is printed in the name; 2 a second spelling of a line above, used where it saves a VEX byte.
@@ -53,7 +55,7 @@ struct Line {
 
 enum class Format : uint8_t { legacy, vex, evex };
 enum class Slot : uint8_t { reg, rm, vvvv, is4, opcode, imm, distance, fixed };
-enum class ImmKind : uint8_t { none, i8, i16, i32, i64, u8, u32, rel8, rel32, one };
+enum class ImmKind : uint8_t { none, i8, i32, i64, u8, u16, u32, rel8, rel32, one };
 enum class Masking : uint8_t { none, merge, zero, cleared };
 inline constexpr uint8_t ignored = 0xff;  // W or L that the processor ignores; encoded as 0
 
@@ -63,7 +65,7 @@ struct OperandRow {
   bool mem = false;
   uint16_t bits = 0;               // of memory
   RegClass vsib = RegClass::none;  // class of a vector index
-  uint8_t broadcast = 0;           // bits of an element
+  uint8_t element = 0;             // bits of what a broadcast repeats, or of a gather's elements; 0: neither
   ImmKind imm = ImmKind::none;
   bool reads = false, writes = false;
   Slot slot = Slot::fixed;
@@ -212,8 +214,9 @@ constexpr void parse_alternative(OperandRow& o, Word w, int length, bool wide) {
       return;
     case word("1"): o.imm = ImmKind::one; return;
     case word("i8"): o.imm = ImmKind::i8; return;
-    case word("i16"): o.imm = ImmKind::i16; return;
+    case word("u16"): o.imm = ImmKind::u16; return;
     case word("i32"): o.imm = ImmKind::i32; return;
+    case word("ir"): o.imm = wide ? ImmKind::i32 : ImmKind::u32; return;
     case word("i64"): o.imm = ImmKind::i64; return;
     case word("u8"): o.imm = ImmKind::u8; return;
     case word("u32"): o.imm = ImmKind::u32; return;
@@ -221,10 +224,11 @@ constexpr void parse_alternative(OperandRow& o, Word w, int length, bool wide) {
     case word("rel32"): o.imm = ImmKind::rel32; return;
   }
   switch (w & 0xff) {
-    case 'b': o.broadcast = static_cast<uint8_t>(number(w >> 8)); return;
+    case 'b': o.element = static_cast<uint8_t>(number(w >> 8)); return;
     case 'g':
       o.vsib = vector_class((w >> 8 & 0xff) == 'v' ? length : length - 1);
-      o.bits = memory_bits(w >> 16, length, wide);
+      o.bits = memory_bits(w >> 16 & 0xff, length, wide);
+      o.element = static_cast<uint8_t>(number(w >> 24));
       o.mem = true;
       return;
     case 'm':
@@ -369,7 +373,7 @@ constexpr bool takes(const Row& row, std::string_view form) {
       case word("rel"): fit = o.slot == Slot::distance; break;
       default:
         if ((w & 0xff) == 'm') fit = o.mem && o.bits == number(w >> 8);
-        else if ((w & 0xff) == 'b') fit = o.broadcast == number(w >> 8);
+        else if ((w & 0xff) == 'b') fit = o.element == number(w >> 8);
         else throw "unknown word in a form";
     }
     if (!fit) return false;

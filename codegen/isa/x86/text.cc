@@ -1,6 +1,7 @@
 // Instructions as text and back: Intel's syntax as llvm-mc-19 prints it (-output-asm-variant=1), with single
-// spaces. Mnemonics, register classes and operand orders come from the table; what stands here is the
-// spelling of registers, memory and the predicates that are part of a comparison's name.
+// spaces; a shift by the constant 1 leaves it unsaid. Mnemonics, register classes and operand orders come
+// from the table; what stands here is the spelling of registers, memory and the predicates that are part of a
+// comparison's name.
 #include <charconv>
 #include <unordered_map>
 
@@ -253,6 +254,8 @@ std::string print(const Inst& inst) {
     s.insert(predicate_place(s), predicates[inst.operands[3].imm]);
     --count;
   }
+  if (const Row* row = match(inst); row && count != 0 && row->operands[count - 1].imm == ImmKind::one)
+    --count;
   for (size_t i = 0; i < count; ++i) {
     s += i == 0 ? " " : ", ";
     s += operand_text(inst.operands[i]);
@@ -285,6 +288,12 @@ Result<Inst> parse(std::string_view text) {
   if (m.predicate >= 0) {
     if (inst.count != 3) return in.fail("three operands");
     inst.operands[inst.count++] = imm(m.predicate);
+  }
+  if (!match(inst) && inst.count != 0 && inst.count < 4) {  // `shl eax` is `shl eax, 1`
+    Inst by_one = inst;
+    by_one.operands[by_one.count++] = imm(1);
+    const Row* row = match(by_one);
+    if (row && row->operands[inst.count].imm == ImmKind::one) return by_one;
   }
   if (!match(inst)) return error("x86: `{}`: no form of {} takes these operands", text, mnemonic);
   return inst;

@@ -1,0 +1,263 @@
+// The x86 table against llvm-mc-19, an assembler and disassembler that we did not write: every row, in every
+// form of its operands, in both directions. One invocation each way, since starting it costs more than a
+// thousand instructions. Without llvm-mc-19 these tests skip, except where CI=true: there they fail.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "tests/isa/x86_cases.h"
+
+namespace doorbell::x86 {
+namespace {
+
+bool have_llvm() { return std::system("llvm-mc-19 --version >/dev/null 2>&1") == 0; }
+
+#define NEED_LLVM()                                                            \
+  if (!have_llvm()) {                                                          \
+    const char* ci = std::getenv("CI");                                        \
+    if (ci && std::string_view(ci) == "true")                                  \
+      FAIL() << "llvm-mc-19 is missing (Debian: apt-get install llvm-19)";     \
+    GTEST_SKIP() << "llvm-mc-19 is missing (Debian: apt-get install llvm-19)"; \
+  }
+
+// The lines that llvm-mc-19 prints about `input`.
+std::vector<std::string> llvm_mc(const std::string& options, const std::string& input) {
+  const std::filesystem::path stem =
+      std::filesystem::temp_directory_path() / fmt::format("doorbell-x86-test-{}", getpid());
+  const std::string in = stem.string() + ".in", out = stem.string() + ".out", log = stem.string() + ".log";
+  std::ofstream(in) << input;
+  // Its exit status says only that some line failed; the counts below say which.
+  const int status = std::system(
+      fmt::format("llvm-mc-19 -triple=x86_64 -output-asm-variant=1 {} {} >{} 2>{}", options, in, out, log)
+          .c_str());
+  std::ifstream errors(log);
+  std::string line;
+  for (int n = 0; status != 0 && n < 40 && std::getline(errors, line); ++n) ADD_FAILURE() << line;
+  std::vector<std::string> lines;
+  std::ifstream result(out);
+  while (std::getline(result, line)) lines.push_back(line);
+  for (const std::string& path : {in, out, log}) std::filesystem::remove(path);
+  return lines;
+}
+
+// llvm-mc's text with single spaces and without its comments.
+std::string tidy(std::string_view line) {
+  std::string s;
+  for (char c : line.substr(0, line.find('#')))
+    if (c != ' ' && c != '\t') s += c;
+    else if (!s.empty() && s.back() != ' ') s += ' ';
+  while (!s.empty() && s.back() == ' ') s.pop_back();
+  return s;
+}
+
+std::string hex(std::span<const std::byte> bytes) {
+  std::string s;
+  for (std::byte b : bytes) s += fmt::format("{}0x{:02x}", s.empty() ? "" : ",", static_cast<int>(b));
+  return s;
+}
+
+bool is_branch(const Inst& inst) {
+  return match(inst)->count == 1 && match(inst)->operands[0].slot == Slot::distance;
+}
+
+const std::vector<Inst>& every_case() {
+  static const std::vector<Inst> all = all_cases();
+  return all;
+}
+
+std::vector<std::byte> encoded(const Inst& inst) {
+  std::vector<std::byte> bytes;
+  encode(inst, bytes);
+  return bytes;
+}
+
+// A predicate of 0 or 4 and its kin name another instruction: vpcmpd 0 prints as vpcmpeqd, which is shorter.
+bool prints_as_another(const Inst& inst) {
+  const Result<Inst> again = parse(print(inst));
+  return again.ok() && again->op != inst.op;
+}
+
+TEST(X86Table, NamesStandTogether) {
+  std::set<std::string_view> done;
+  std::string_view last;
+  for (const Row& row : rows()) {
+    if (row.name != last) { EXPECT_TRUE(done.insert(row.name).second) << row.name; }
+    last = row.name;
+  }
+}
+
+TEST(X86Table, EveryRowSpellsSomeInstruction) {
+  std::set<const Row*> chosen;
+  for (const Inst& inst : every_case()) {
+    ASSERT_NE(match(inst), nullptr) << print(inst);
+    chosen.insert(match(inst));
+  }
+  for (const Row& row : rows())
+    EXPECT_TRUE(chosen.contains(&row))
+        << row.name << " opcode " << fmt::format("{:02x}", row.opcode) << " format "
+        << static_cast<int>(row.format) << " length " << static_cast<int>(row.length);
+}
+
+TEST(X86Table, AFormOfOperandsSelectsAName) {
+  static_assert(op("vaddps", "ymm, ymm, m256") == op("vaddps"));
+  static_assert(op("vaddps", "zmm, zmm, b32") == op("vaddps"));
+  static_assert(op("shl", "r64, r8") == op("shl") && op("jmp", "rel") == op("jmp"));
+  EXPECT_EQ(name(op("vfmadd231ps")), "vfmadd231ps");
+}
+
+TEST(X86Table, SaysWhatIsReadAndWritten) {
+  const Inst fma(op("vfmadd231ps"), {zmm(0), zmm(1), zmm(2)});
+  const Row* row = match(fma);
+  EXPECT_TRUE(row->operands[0].writes && row->operands[0].reads && !row->operands[1].writes);
+  EXPECT_EQ(row->features, feature::avx512f);
+  const Inst add(op("vaddps"), {ymm(0), ymm(1), ymm(2)});
+  EXPECT_FALSE(reads(*match(add), add, 0));
+  EXPECT_EQ(match(add)->features, feature::avx);
+  EXPECT_TRUE(reads(*match(add.masked(k(1))), add.masked(k(1)), 0));
+  EXPECT_EQ(match(add.masked(k(1)))->features, feature::avx512f | feature::avx512vl);
+  EXPECT_FALSE(reads(*match(add.masked(k(1), true)), add.masked(k(1), true), 0));
+  const Inst divide(op("div"), {r64(1)});
+  EXPECT_EQ(match(divide)->implicit_reads, 1u << 0 | 1u << 2);
+  EXPECT_EQ(match(divide)->implicit_writes, 1u << 0 | 1u << 2 | implicit_flags);
+  EXPECT_EQ(match(Inst(op("vpaddd"), {ymm(0), ymm(1), ymm(2)}))->features, feature::avx | feature::avx2);
+  EXPECT_EQ(match(Inst(op("vpaddd"), {xmm(0), xmm(1), xmm(2)}))->features, feature::avx);
+}
+
+TEST(X86Encode, TellsWhereToPatch) {
+  std::vector<std::byte> code(3);
+  const Encoded jump = encode(Inst(op("jne"), {label(7)}), code);
+  EXPECT_EQ(jump.offset, 3u);
+  EXPECT_EQ(jump.size, 6u);
+  EXPECT_EQ(jump.field, 5u);
+  const Encoded constant = encode(Inst(op("vpshufd"), {ymm(1), rip(256), imm(3)}), code);
+  EXPECT_EQ(constant.field + 5, constant.offset + constant.size);  // disp32, then the immediate
+  EXPECT_EQ(encode(Inst(op("ret"), {}), code).field, 0u);
+}
+
+TEST(X86Encode, BytesEqualLlvmAssemblingOurText) {
+  NEED_LLVM();
+  std::string input = ".intel_syntax noprefix\n";
+  std::vector<const Inst*> sent;
+  for (const Inst& inst : every_case()) {
+    if (is_branch(inst))
+      continue;  // an assembler relaxes them to labels: their bytes are held by the disassembler
+    input += print(inst) + "\n";
+    sent.push_back(&inst);
+  }
+  std::vector<std::string> theirs;
+  for (const std::string& line : llvm_mc("-x86-asm-syntax=intel -show-encoding", input))
+    if (const size_t at = line.find("encoding: ["); at != line.npos)
+      theirs.push_back(line.substr(at + 11, line.find(']', at) - at - 11));
+  ASSERT_EQ(theirs.size(), sent.size());
+  int wrong = 0;
+  for (size_t i = 0; i < sent.size() && wrong < 40; ++i) {
+    if (prints_as_another(*sent[i])) continue;
+    const std::string ours = hex(encoded(*sent[i]));
+    EXPECT_EQ(ours, theirs[i]) << print(*sent[i]) << (++wrong, "");
+  }
+  EXPECT_GT(sent.size(), 10 * rows().size());
+}
+
+TEST(X86Decode, TextEqualsLlvmDisassemblingOurBytes) {
+  NEED_LLVM();
+  std::string input;
+  std::vector<std::string> ours;
+  for (const Inst& inst : every_case()) {
+    const std::vector<std::byte> bytes = encoded(inst);
+    const Result<Decoded> decoded = decode(bytes);
+    ASSERT_TRUE(decoded.ok()) << print(inst) << " " << hex(bytes) << " " << decoded.error().message;
+    EXPECT_EQ(decoded->length, bytes.size()) << print(inst);
+    EXPECT_EQ(encoded(decoded->inst), bytes) << print(inst);
+    ours.push_back(print(decoded->inst));
+    input += hex(bytes) + "\n";
+  }
+  std::vector<std::string> theirs;
+  for (const std::string& line : llvm_mc("-disassemble", input)) {
+    const std::string text = tidy(line);
+    if (text.empty() || text.starts_with(".text")) continue;
+    if (!theirs.empty() && theirs.back() == "lock") theirs.back() += ' ' + text;
+    else theirs.push_back(text);
+  }
+  ASSERT_EQ(theirs.size(), ours.size());
+  int wrong = 0;
+  for (size_t i = 0; i < ours.size() && wrong < 40; ++i)
+    EXPECT_EQ(ours[i], theirs[i]) << hex(encoded(every_case()[i])) << (ours[i] == theirs[i] ? 0 : ++wrong);
+}
+
+TEST(X86Text, ParsesWhatItPrints) {
+  for (const Inst& inst : every_case()) {
+    const std::string text = print(inst);
+    const Result<Inst> again = parse(text);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    ASSERT_TRUE(*again == inst || prints_as_another(inst)) << text;
+    ASSERT_EQ(print(*again), text);
+  }
+}
+
+TEST(X86Text, LabelsRoundTrip) {
+  const Result<Inst> jump = parse("jne .L12");
+  ASSERT_TRUE(jump.ok());
+  EXPECT_EQ(*jump, Inst(op("jne"), {label(12)}));
+  EXPECT_EQ(print(*jump), "jne .L12");
+}
+
+TEST(X86Text, RefusesWithTheOffset) {
+  EXPECT_EQ(parse("vaddpz ymm0, ymm1").error().message,
+            "x86: offset 6 of `vaddpz ymm0, ymm1`: expected a mnemonic of the table");
+  EXPECT_EQ(parse("mov eax, [rax +").error().message,
+            "x86: offset 15 of `mov eax, [rax +`: expected a register");
+  EXPECT_EQ(parse("mov eax, xmm1").error().message,
+            "x86: `mov eax, xmm1`: no form of mov takes these operands");
+  EXPECT_FALSE(parse("mov eax, dword ptr [rax + 3*rcx]").ok());
+  EXPECT_FALSE(parse("mov eax, dword ptr [rax + 8*rsp]").ok());
+  EXPECT_FALSE(parse("mov eax, dword ptr [rax + 2147483648]").ok());
+  EXPECT_FALSE(parse("vmovups zmmword ptr [rax] {k1} {z}, zmm0").ok());
+  EXPECT_FALSE(parse("").ok());
+}
+
+TEST(X86Decode, CutOffBytesAreAnError) {
+  for (const Inst& inst : every_case()) {
+    const std::vector<std::byte> bytes = encoded(inst);
+    for (size_t n = 0; n < bytes.size(); ++n) {
+      // A copy of its own size, so that a sanitizer sees a read past the end.
+      const std::vector<std::byte> part(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+      ASSERT_FALSE(decode(part).ok()) << print(inst) << " cut to " << n;
+    }
+  }
+}
+
+TEST(X86Decode, WhatRandomBytesDecodeToEncodesToTheSameText) {
+  const unsigned seed = std::random_device{}();
+  std::mt19937_64 random(seed);
+  int decoded_count = 0;
+  for (int n = 0; n < 1'000'000; ++n) {
+    std::vector<std::byte> bytes(1 + random() % 16);
+    for (std::byte& b : bytes) b = static_cast<std::byte>(random());
+    // Half of them begin as VEX or EVEX do, which chance would rarely do.
+    constexpr uint8_t starts[] = {0x62, 0xc4, 0xc5, 0x62};
+    if (n % 2) bytes[0] = static_cast<std::byte>(starts[random() % 4]);
+    if (n % 4 == 1 && bytes.size() > 1) bytes[1] = static_cast<std::byte>(0xe0 | (random() & 0x13) | 1);
+    const Result<Decoded> d = decode(bytes);
+    if (!d) continue;
+    ++decoded_count;
+    ASSERT_LE(d->length, bytes.size()) << "seed " << seed;
+    const std::string text = print(d->inst);
+    const Result<Inst> parsed = parse(text);
+    ASSERT_TRUE(parsed.ok()) << parsed.error().message << " seed " << seed;
+    ASSERT_EQ(print(*parsed), text) << "seed " << seed;
+    ASSERT_NE(match(d->inst), nullptr) << text << " seed " << seed;
+    const std::vector<std::byte> again = encoded(d->inst);
+    const Result<Decoded> second = decode(again);
+    ASSERT_TRUE(second.ok()) << text << " seed " << seed;
+    ASSERT_EQ(encoded(second->inst), again) << text << " seed " << seed;
+  }
+  EXPECT_GT(decoded_count, 10'000) << "seed " << seed;
+}
+
+}  // namespace
+}  // namespace doorbell::x86
