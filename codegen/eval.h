@@ -18,6 +18,36 @@
 
 namespace doorbell {
 
+// ---- the tensor graph
+
+// Values in row-major order, each in dtype.bytes() bytes.
+struct Array {
+  DType dtype;
+  std::vector<int64_t> shape;
+  std::vector<std::byte> data;
+
+  [[nodiscard]] size_t size() const { return data.size() / static_cast<size_t>(dtype.bytes()); }
+  [[nodiscard]] uint64_t get(size_t i) const;
+  void set(size_t i, uint64_t bits);
+};
+
+// What a graph takes from outside.
+struct Environment {
+  std::unordered_map<int64_t, std::span<const std::byte>> buffers;  // by the Buffer's id
+  std::unordered_map<uint32_t, int64_t> symbols;                    // by the Symbol's id
+};
+
+// Values of nodes of the tensor graph, which is verified first. Each node is computed once, on its own:
+//   Reduce   casts to its own type, then folds from identity() on, the source in row-major order
+//   Assign   the whole root buffer of its target, with the viewed elements replaced
+//   Gather   an index out of range, negative ones too, gives 0
+//   symbolic axes are as long as their symbol's value; what memory lies beyond is 0, and Assign leaves it
+//   alone
+// Errors: a buffer or symbol that the environment lacks, too few bytes, a Shrink whose offset leaves its
+// source.
+Result<Array> evaluate(const Node* node, const Environment& environment);
+Result<std::vector<Array>> evaluate(std::span<const Node* const> nodes, const Environment& environment);
+
 // ---- lowered kernels
 
 struct KernelCode;  // eval_kernel.cc

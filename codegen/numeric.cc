@@ -284,6 +284,11 @@ uint64_t compute(Op op, DType result, std::span<const uint64_t> operands, std::s
   return out;
 }
 
+bool reduces(Op op) {
+  return op == Op::Add || op == Op::Mul || op == Op::Max || op == Op::Min || op == Op::And || op == Op::Or ||
+         op == Op::Xor;
+}
+
 uint64_t identity(Op op, DType d) {
   const uint64_t all = d.is_bool() ? 1 : d.mask();
   const uint64_t top = d.is_bool() ? 0 : 1ULL << (d.bits - 1);  // sign of a signed integer

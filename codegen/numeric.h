@@ -34,7 +34,9 @@ uint64_t compute(Op op, DType result, std::span<const uint64_t> operands, std::s
 // are not the condition of Where share it). out may be one of the inputs.
 void compute(Op op, DType result, DType operand, const uint64_t* const* in, uint64_t* out, size_t n);
 
-// What a Reduce by `op` (add, mul, max, min, and, or, xor) starts from.
+// May a Reduce fold by it? (add, mul, max, min, and, or, xor)
+bool reduces(Op op);
+// What a Reduce starts from.
 uint64_t identity(Op op, DType dtype);
 uint64_t nan_bits(DType dtype);  // the canonical NaN
 bool is_nan(DType dtype, uint64_t bits);

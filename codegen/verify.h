@@ -11,8 +11,11 @@
 
 namespace doorbell {
 
+// Tensor graph: leaves, arithmetic on equal shapes, movement, Reduce, Contiguous, Assign, Copy, Sink.
+Status verify_tensor(std::span<const Node* const> roots);
+
 // The rule of arithmetic that a node breaks, or "": operand types, operators defined on them, equal element
-// counts. In the tensor graph shapes are checked too.
+// counts. Shapes, and the widths of a Bitcast, are each form's own matter.
 std::string broken_alu_rule(const Node* node);
 // The same for constants, which stand in every form.
 std::string broken_const_rule(const Node* node);
