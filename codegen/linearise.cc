@@ -263,11 +263,16 @@ class Lineariser {
   const Node* identity_of(const Node* reduce) {
     return g_.constant_bits(reduce->dtype, identity(static_cast<Op>(reduce->arg[0]), reduce->dtype));
   }
-  // The values of a Reduce folded onto `sum`, in order.
+  // The values of a Reduce folded onto `sum`, in order. An iteration that is masked off, by a Where that gives the
+  // identity, leaves the sum as it is: also that of an fma, so that masks never change a bit.
   const Node* fold_values(const Node* reduce, const Node* sum) {
     auto op = static_cast<Op>(reduce->arg[0]);
-    for (int64_t i = 0; i < reduce->arg[1]; ++i) {
-      sum = contract(g_.make(op, reduce->dtype, {sum, value_.at(reduce->src[static_cast<size_t>(i)])}));
+    const Node* start = identity_of(reduce);
+    for (const Node* v : reduce->src.first(static_cast<size_t>(reduce->arg[1]))) {
+      if (v == start) continue;
+      bool masked = v->is(Op::Where) && v->src[2] == start;
+      const Node* next = contract(g_.make(op, reduce->dtype, {sum, value_.at(masked ? v->src[1] : v)}));
+      sum = masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
     }
     return sum;
   }
