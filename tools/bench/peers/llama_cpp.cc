@@ -12,37 +12,25 @@
 // At its best: the package carries the CPU backend once per instruction set, and the one chosen by cpuid is
 // named in the output; weights are mapped, and repacked where that backend has a faster layout
 // (use_extra_bufts, its default); a thread pool that persists is attached, as llama-bench and the command
-// line tools do, since without one threads are created for every token; both settings of flash attention are
-// measured and the better median of each row counts, as it wins on some machines only. Its threads spin: the
-// figures hold on a machine that is otherwise idle.
+// line tools do, since without one threads are created for every token; each row's warm-up tries flash
+// attention on and off and the runs use the faster. Its threads spin: the figures hold on a machine that is
+// otherwise idle.
 #include <fcntl.h>
 #include <ggml-cpu.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstring>
-#include <thread>
+#include <cstdlib>
 
+#include "tools/bench/measure.h"
 #include "tools/oracle/llama_cpp_model.h"
 
 namespace doorbell::oracle {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::Clock, bench::median, bench::seconds_since;
 
 constexpr int kDecodeTokens = 64, kFirstPrompt = 32;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 // A prompt of ordinary tokens, different from each other; the work does not depend on which they are.
 std::vector<llama_token> prompt(const Model& model, int length) {
@@ -110,23 +98,35 @@ class Session {
   int position_ = 0;
 };
 
-struct Rates {
-  double prompt_128 = 0, prompt_512 = 0, decode = 0;
+// What one session does in a row, in tokens/s.
+double prompt_rate(Session& session, const std::vector<llama_token>& ids) {
+  return static_cast<double>(ids.size()) / session.run_prompt(ids);
+}
+double decode_rate(Session& session, const std::vector<llama_token>& ids) {
+  session.run_prompt(ids);
+  return kDecodeTokens / session.decode(kDecodeTokens);
+}
+
+struct Row {
+  const char* name;
+  double (*rate)(Session&, const std::vector<llama_token>&);
+  int prompt;
+};
+constexpr Row kRows[] = {
+    {"prompt_128", prompt_rate, 128}, {"prompt_512", prompt_rate, 512}, {"decode_64", decode_rate, 128}};
+
+struct Measured {
+  double rate = 0;
+  bool flash = false;
 };
 
-Rates measure(const Model& model, int threads, int runs, uint32_t positions, llama_flash_attn_type flash) {
-  Session session(model, threads, positions, flash);
-  std::vector<double> p128, p512, decode;
-  for (int run = -1; run < runs; ++run) {  // run -1 warms up
-    double t512 = session.run_prompt(prompt(model, 512));
-    double t128 = session.run_prompt(prompt(model, 128));
-    double t64 = session.decode(kDecodeTokens);
-    if (run < 0) continue;
-    p512.push_back(512 / t512);
-    p128.push_back(128 / t128);
-    decode.push_back(kDecodeTokens / t64);
-  }
-  return {median(p128), median(p512), median(decode)};
+// The warm-up run also chooses between the two sessions.
+Measured measure(Session& with_flash, Session& without, const Row& row, const std::vector<llama_token>& ids,
+                 int runs) {
+  bool flash = row.rate(with_flash, ids) >= row.rate(without, ids);
+  std::vector<double> rates;
+  for (int run = 0; run < runs; ++run) rates.push_back(row.rate(flash ? with_flash : without, ids));
+  return {median(rates), flash};
 }
 
 // The fresh process: says "t" at its first token, then decodes on and prints its peak resident memory in kB.
@@ -198,7 +198,7 @@ int main(int argc, char** argv) {
     return first_token(argv[2], std::atoi(argv[3]), static_cast<uint32_t>(std::atoi(argv[4])));
   }
   if (argc < 2 || argc > 5) fail("usage: bench_llama_cpp MODEL [THREADS [RUNS [CONTEXT]]]");
-  int runs = argc > 3 ? std::max(1, std::atoi(argv[3])) : 5;
+  int runs = argc > 3 ? std::max(1, std::atoi(argv[3])) : 3;
   auto positions = static_cast<uint32_t>(argc > 4 ? std::max(1024, std::atoi(argv[4])) : 1024);
   std::vector<int> thread_counts;
   if (argc > 2 && std::atoi(argv[2]) > 0) {
@@ -217,17 +217,15 @@ int main(int argc, char** argv) {
   Model model = load_model(argv[1], false);
   for (int threads : thread_counts) {
     Fresh fresh = measure_fresh(argv[1], threads, runs, positions);
-    Rates with = measure(model, threads, runs, positions, LLAMA_FLASH_ATTN_TYPE_ENABLED);
-    Rates without = measure(model, threads, runs, positions, LLAMA_FLASH_ATTN_TYPE_DISABLED);
-    std::printf(
-        "%s{\"threads\": %d, \"prompt_128\": %.1f, \"prompt_512\": %.1f, \"decode_64\": %.2f, "
-        "\"flash_attention\": {\"prompt_128\": %s, \"prompt_512\": %s, \"decode_64\": %s}, "
-        "\"first_token_ms\": %.1f, \"peak_mb\": %.1f}",
-        threads == thread_counts.front() ? "" : ", ", threads, std::max(with.prompt_128, without.prompt_128),
-        std::max(with.prompt_512, without.prompt_512), std::max(with.decode, without.decode),
-        with.prompt_128 > without.prompt_128 ? "true" : "false",
-        with.prompt_512 > without.prompt_512 ? "true" : "false",
-        with.decode > without.decode ? "true" : "false", fresh.first_token_ms, fresh.peak_mb);
+    std::printf("%s{\"threads\": %d, ", threads == thread_counts.front() ? "" : ", ", threads);
+    Session with_flash(model, threads, positions, LLAMA_FLASH_ATTN_TYPE_ENABLED);
+    Session without(model, threads, positions, LLAMA_FLASH_ATTN_TYPE_DISABLED);
+    for (const Row& row : kRows) {
+      Measured measured = measure(with_flash, without, row, prompt(model, row.prompt), runs);
+      std::printf("\"%s\": %.2f, \"%s_flash\": %s, ", row.name, measured.rate, row.name,
+                  measured.flash ? "true" : "false");
+    }
+    std::printf("\"first_token_ms\": %.1f, \"peak_mb\": %.1f}", fresh.first_token_ms, fresh.peak_mb);
   }
   std::printf("]}\n");
 }
