@@ -5,9 +5,9 @@
 // At its best: OpenBLAS picks its kernels when it is loaded, by a table of CPU models that lags behind new
 // and virtual CPUs, and a wrong pick costs a factor of two to five. So every kernel set that this CPU can run
 // is tried in a fresh process by OPENBLAS_CORETYPE, its own pick ("auto") among them, and the one with the
-// fastest run counts, per thread count; the output names it and lists them all. AVX-512 sets are tried only where the CPU
-// has AVX-512. Threads are OpenBLAS's own (Debian's libopenblas0-pthread), as many as asked. Inputs are warm,
-// b and c are reused.
+// fastest run counts, per thread count; the output names it and lists them all. AVX-512 sets are tried only
+// where the CPU has AVX-512. Threads are OpenBLAS's own (Debian's libopenblas0-pthread), as many as asked.
+// Inputs are warm, b and c are reused.
 #include <cblas.h>
 
 #include <map>
