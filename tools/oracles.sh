@@ -7,8 +7,8 @@
 set -u -o pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-oracles=${1:-${DOORBELL_ORACLES:-${XDG_CACHE_HOME:-$HOME/.cache}/doorbell/oracles}}
-export DOORBELL_ORACLES=$oracles
+export DOORBELL_ORACLES=${DOORBELL_ORACLES:-${XDG_CACHE_HOME:-$HOME/.cache}/doorbell/oracles}
+oracles=$DOORBELL_ORACLES
 requirements=("numpy>=1.26,<3" "ml_dtypes>=0.5,<1")
 # Debian's python3-venv belongs to Debian's interpreter; another may come first in PATH.
 python=/usr/bin/python3
