@@ -80,7 +80,8 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   return content;
 }
 
-Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> content) {
+Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> content,
+                             bool durable) {
   std::string part = path.string() + ".XXXXXX";
   Fd fd(::mkostemp(part.data(), O_CLOEXEC));
   if (!fd) return error("{}: cannot create a file beside it: {}", path.string(), std::strerror(errno));
@@ -96,7 +97,7 @@ Status write_file_atomically(const std::filesystem::path& path, std::span<const 
     done += static_cast<size_t>(n);
   }
   if (::fchmod(fd.get(), 0644) != 0) return fail("fchmod");
-  if (::fsync(fd.get()) != 0) return fail("fsync");
+  if (durable && ::fsync(fd.get()) != 0) return fail("fsync");
   if (::rename(part.c_str(), path.c_str()) != 0) return fail("rename");
   return success();
 }

@@ -54,6 +54,8 @@ Result<Mapping> map_file(const std::filesystem::path& path);
 Result<std::string> read_file(const std::filesystem::path& path);
 // Writes beside `path`, syncs, then renames: readers see the old content or the new, never a part; on failure
 // (a full disk, for one) nothing is left behind. Safe under concurrent writers: the last rename wins.
-Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> content);
+// `durable` false skips the sync, for files whose reader can tell a torn one.
+Status write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> content,
+                             bool durable = true);
 
 }  // namespace doorbell
