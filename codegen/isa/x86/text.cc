@@ -180,7 +180,8 @@ Status parse_address(Parser& in, Mem& m) {
         m.index = TRY(in.reg());
         m.scale = static_cast<uint8_t>(n == 1 || n == 2 || n == 4 || n == 8 ? n : 0);
       } else {
-        if (n < INT32_MIN || n > int64_t{INT32_MAX} + (sign < 0)) return in.fail("a 32-bit displacement");
+        if (n < INT32_MIN || n > -int64_t{INT32_MIN} || sign * n > INT32_MAX || sign * n < INT32_MIN)
+          return in.fail("a 32-bit displacement");
         m.disp = static_cast<int32_t>(sign * n);
       }
     } else if (first && in.eat("rip")) {
