@@ -16,6 +16,11 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   add_fetch(app, exit_status);
   add_env(app, exit_status);
+  // CLI11 would only say that a command is missing.
+  auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), named))
+    return report(error("no command is named {} (see doorbell --help)", argv[1]));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
