@@ -87,9 +87,13 @@ def run(test, arguments, environment, running):
     if arguments.k:
         command += ["-k", arguments.k] if python else [f"--gtest_filter=*{arguments.k}*"]
     start = time.monotonic()
-    child = subprocess.Popen(command, cwd=test["workdir"] or arguments.build, stdin=subprocess.DEVNULL,
-                             env={**environment, **test["env"]},
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        child = subprocess.Popen(command, cwd=test["workdir"] or arguments.build, stdin=subprocess.DEVNULL,
+                                 env={**environment, **test["env"]},
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as failure:
+        outcome.failed = [(f"{outcome.name} (cannot be started: {failure})", "")]
+        return outcome, ""
     running[child.pid] = child
     try:
         raw, status = child.communicate(timeout=None if os.environ.get("DOORBELL_NIGHTLY") else LIMIT_S)[0], child.returncode
@@ -135,6 +139,7 @@ def main():
     environment = dict(os.environ)
     # An oracle in Python finds numpy and ml_dtypes under the name python3.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["DOORBELL_PYTHON"] = sys.executable
     environment["DOORBELL_BUILD"] = str(arguments.build)
     if arguments.matrix:
         sys.exit(show_matrix(tests, environment))
@@ -181,15 +186,13 @@ def main():
                 try:
                     for done in concurrent.futures.as_completed([pool.submit(finish, test) for test in group]):
                         done.result()
-                except BaseException:
+                except KeyboardInterrupt:
                     pool.shutdown(wait=False, cancel_futures=True)
                     for child in list(running.values()):
                         child.kill()
                     raise
     except KeyboardInterrupt:
         sys.exit("\ndoorbell: test: interrupted")
-    except OSError as failure:
-        sys.exit(f"doorbell: test: {failure}")
 
     if not arguments.k and not arguments.share:
         times_file.write_text(json.dumps({o.name: o.seconds for o in outcomes}))

@@ -165,6 +165,10 @@ class Sum(Temporary):
         self.assertEqual((status, lines[-1]), (1, "1 passed, 2 failed, 1 skipped"), output)
         self.assertTrue(any(line.startswith("FAILED: test_b") for line in lines), output)
 
+    def test_a_program_that_cannot_be_started_has_failed(self):
+        status, lines, output = self.run_programs("#!/no/such/interpreter\n", "#!/bin/sh\n")
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"), output)
+
     def test_no_test_at_all_is_a_failure(self):
         self.assertEqual(self.run_programs()[0], 1)
 
