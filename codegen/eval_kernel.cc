@@ -40,6 +40,7 @@ struct Constant {
 struct SymbolValue {
   uint32_t out;
   int64_t place, min, max, multiple;
+  DType type;
 };
 struct GroupIndex {
   uint32_t out;
@@ -86,7 +87,7 @@ class Group {
 
   void set_symbols(std::span<const int64_t> values) {
     for (const SymbolValue& s : code_.symbols)
-      fill(s.out, static_cast<uint64_t>(values[static_cast<size_t>(s.place)]));
+      fill(s.out, static_cast<uint64_t>(values[static_cast<size_t>(s.place)]) & s.type.mask());
   }
 
   Status run(const uint32_t group[3]) {
@@ -350,7 +351,7 @@ Result<KernelEvaluator> KernelEvaluator::make(const Lowered& kernel) {
     switch (node->op) {
       case Op::Const: code->constants.push_back({i.out, static_cast<uint64_t>(node->arg[0])}); continue;
       case Op::Symbol:
-        code->symbols.push_back({i.out, node->arg[0], node->arg[1], node->arg[2], node->arg[3]});
+        code->symbols.push_back({i.out, node->arg[0], node->arg[1], node->arg[2], node->arg[3], node->dtype});
         continue;
       case Op::Lane: code->lane_indices.push_back(i.out); continue;
       case Op::Param:

@@ -70,6 +70,7 @@ class Checker {
   std::string check(size_t i) {
     const Node* node = kernel_.body[i];
     if (!node->shape.empty()) return "a value of a kernel has no shape";
+    if (node->dtype.kind == Kind::Index) return "index type is gone after lowering";
     for (const Node* s : node->src) {
       const bool effect_of = (node->is(Op::After) || node->is(Op::End)) && s != node->src[0];
       if (effect_of) {
@@ -128,7 +129,10 @@ class Checker {
     if (node->arg[0] < 0 || node->arg[0] >= static_cast<int64_t>(kernel_.symbols.size()))
       return fmt::format("there is no symbol {}", node->arg[0]);
     if (node->arg[3] < 1) return "a symbol's multiple is positive";
-    return node->dtype == dtype::i64 ? "" : "a symbol is i64";
+    if (std::string rule = integer(node); !rule.empty()) return rule;
+    return decode_int(node->dtype, encode(node->dtype, static_cast<double>(node->arg[2]))) == node->arg[2]
+               ? ""
+               : fmt::format("{} does not hold up to {}", name(node->dtype), node->arg[2]);
   }
 
   std::string param(const Node* node) {
@@ -146,7 +150,6 @@ class Checker {
       if (!node->src.empty()) return "a group range has no source";
       if (node->arg.size() != 3 || node->arg[2] < 0 || node->arg[2] > 2)
         return "a group range names axis 0, 1 or 2";
-      if (!open_.empty()) return "a group range stands outside of loops";
       return integer(node);
     }
     if (node->arg[1] != static_cast<int64_t>(RangeKind::Loop))
