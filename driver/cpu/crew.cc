@@ -11,7 +11,6 @@ namespace {
 // below kNoWake only helpers that are still awake are worth having.
 constexpr float kAlone = 6000;
 constexpr float kNoWake = 30000;
-constexpr auto kHelperSpin = std::chrono::microseconds(40);
 constexpr Deadline kNever = Deadline::max();
 
 void run_groups(const CrewJob& job, std::byte* local, uint64_t first, uint64_t last) {
@@ -78,7 +77,7 @@ void Crew::help(unsigned index, const std::atomic<bool>& abort) {
           gate = gate_.load(std::memory_order_acquire);
           return !(gate & kClosed) || stop_.load(std::memory_order_relaxed);
         },
-        kNever, kHelperSpin);
+        kNever);
     if (stop_.load(std::memory_order_relaxed)) return;
     // Acquire: the job's fields were written before its gate was opened. They stay while anyone is inside.
     if (!gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire)) continue;

@@ -6,7 +6,6 @@
 namespace doorbell {
 namespace {
 
-constexpr auto kIdleSpin = std::chrono::microseconds(50);
 constexpr Deadline kNever = Deadline::max();
 
 }  // namespace
@@ -211,7 +210,7 @@ void CpuProcessor::serve() {
       if (core_.lost.load(std::memory_order_relaxed)) return false;
       return std::any_of(rings.begin(), rings.end(), [](const CpuRing* ring) { return ring->ready(); });
     };
-    core_.bell.wait(due, kNever, kIdleSpin);
+    core_.bell.wait(due, kNever);
   }
 }
 
