@@ -1,0 +1,235 @@
+#include "runtime/models/llama.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "runtime/create.h"
+#include "runtime/elementwise.h"
+#include "runtime/index.h"
+#include "runtime/matmul.h"
+#include "runtime/models/weights.h"
+#include "runtime/realize.h"
+
+namespace doorbell {
+
+namespace {
+
+// Prompts go in batches of these sizes, the rest of one padded to the smallest that holds it.
+constexpr int64_t batches[] = {1, 8, 64};
+constexpr int64_t largest_batch = 64;
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon) {
+  Tensor scale = rsqrt((x * x).mean(-1, true) + static_cast<float>(epsilon));
+  return (x * scale * weight).contiguous();
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight) { return matmul(x, weight.transpose()); }
+
+// Rotates the pairs (2i, 2i + 1) of each head; x is (batch, heads, head), cosine and sine (batch, 1, head /
+// 2).
+Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
+  int64_t batch = x.dim(0).size, heads = x.dim(1).size, head = x.dim(2).size;
+  Tensor pairs = x.reshape({batch, heads, head / 2, 2});
+  Tensor a = pairs.select(3, 0), b = pairs.select(3, 1);
+  return stack({a * cosine - b * sine, a * sine + b * cosine}, 3).reshape({batch, heads, head});
+}
+
+}  // namespace
+
+Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& options, Engine& engine) {
+  Llama m;
+  m.file_ = file;
+  m.engine_ = &engine;
+  GgufValue architecture = TRY(file->require("general.architecture"));
+  std::string_view kind = TRY(architecture.as_string());
+  if (kind != "llama") return architecture.fail(fmt::format("architecture '{}'", kind), "'llama'");
+  constexpr uint64_t most = 1u << 20;
+  auto integer = [&](std::string_view key, uint64_t low, uint64_t high) -> Result<int64_t> {
+    GgufValue value = TRY(file->require(key));
+    uint64_t number = TRY(value.as_unsigned(low, high));
+    return static_cast<int64_t>(number);
+  };
+  LlamaShape& s = m.shape_;
+  s.layers = TRY(integer("llama.block_count", 1, 1024));
+  s.width = TRY(integer("llama.embedding_length", 1, most));
+  s.heads = TRY(integer("llama.attention.head_count", 1, 4096));
+  s.hidden = TRY(integer("llama.feed_forward_length", 1, most));
+  s.context = TRY(integer("llama.context_length", 1, 1u << 27));
+  s.kv_heads = s.heads;
+  if (file->find("llama.attention.head_count_kv"))
+    s.kv_heads = TRY(integer("llama.attention.head_count_kv", 1, static_cast<uint64_t>(s.heads)));
+  GgufValue heads = *file->find("llama.attention.head_count");
+  if (s.heads % s.kv_heads || s.width % s.heads)
+    return heads.fail(fmt::format("{} heads", s.heads),
+                      fmt::format("a divisor of the width {} and a multiple of the {} key-value heads",
+                                  s.width, s.kv_heads));
+  s.head = s.width / s.heads;
+  if (file->find("llama.rope.dimension_count")) {
+    int64_t rotated = TRY(integer("llama.rope.dimension_count", 1, most));
+    if (rotated != s.head)
+      return file->find("llama.rope.dimension_count")
+          ->fail(fmt::format("{} rotated dimensions", rotated), fmt::format("all {} of a head", s.head));
+  }
+  if (s.head % 2) return heads.fail(fmt::format("heads of {} dimensions", s.head), "an even number");
+  GgufValue epsilon = TRY(file->require("llama.attention.layer_norm_rms_epsilon"));
+  s.epsilon = TRY(epsilon.as_float());
+  s.rope_base = 10000;
+  if (auto base = file->find("llama.rope.freq_base")) {
+    s.rope_base = TRY(base->as_float());
+    if (!(s.rope_base > 0)) return base->fail(fmt::format("{}", s.rope_base), "a positive number");
+  }
+  if (auto scaling = file->find("llama.rope.scaling.type")) {
+    std::string_view type = TRY(scaling->as_string());
+    if (type != "none") return scaling->fail(fmt::format("rope scaling '{}'", type), "'none'");
+  }
+
+  auto tensor = [&](const std::string& name, std::vector<int64_t> rows_columns) -> Result<Tensor> {
+    const GgufTensor* t = TRY(file->require_tensor(name));
+    std::vector<int64_t> found;
+    for (uint32_t i = t->rank; i-- > 0;) found.push_back(static_cast<int64_t>(t->dims[i]));
+    if (found != rows_columns)
+      return file->fail(file->offset_of(t->name.data()),
+                        fmt::format("{} of shape ({})", name, fmt::join(found, ", ")),
+                        fmt::format("shape ({})", fmt::join(rows_columns, ", ")));
+    return dequantised(*t, file);
+  };
+  const GgufTensor* table = TRY(file->require_tensor("token_embd.weight"));
+  s.vocabulary = static_cast<int64_t>(table->dims[1]);
+  m.embedding_ = TRY(tensor("token_embd.weight", {s.vocabulary, s.width}));
+  m.output_ = m.embedding_;
+  if (file->find_tensor("output.weight")) m.output_ = TRY(tensor("output.weight", {s.vocabulary, s.width}));
+  m.output_norm_ = TRY(tensor("output_norm.weight", {s.width}));
+
+  m.context_ = options.context ? std::min(options.context, s.context) : std::min<int64_t>(s.context, 4096);
+  const int64_t room = m.context_ + largest_batch;  // padding is written past the end
+  m.first_ = make_symbol("first", 0, m.context_);
+  m.length_ = make_symbol("length", 1, room);
+  m.last_ = make_symbol("last", 0, largest_batch - 1);
+  for (int64_t i = 0; i < s.layers; ++i) {
+    auto name = [&](const char* part) { return fmt::format("blk.{}.{}.weight", i, part); };
+    Layer layer;
+    layer.attention_norm = TRY(tensor(name("attn_norm"), {s.width}));
+    layer.q = TRY(tensor(name("attn_q"), {s.width, s.width}));
+    layer.k = TRY(tensor(name("attn_k"), {s.kv_heads * s.head, s.width}));
+    layer.v = TRY(tensor(name("attn_v"), {s.kv_heads * s.head, s.width}));
+    layer.o = TRY(tensor(name("attn_output"), {s.width, s.width}));
+    layer.ffn_norm = TRY(tensor(name("ffn_norm"), {s.width}));
+    layer.gate = TRY(tensor(name("ffn_gate"), {s.hidden, s.width}));
+    layer.up = TRY(tensor(name("ffn_up"), {s.hidden, s.width}));
+    layer.down = TRY(tensor(name("ffn_down"), {s.width, s.hidden}));
+    layer.keys = empty({s.kv_heads, room, s.head}).node();
+    layer.values = empty({s.kv_heads, room, s.head}).node();
+    m.layers_.push_back(std::move(layer));
+  }
+  // Angles in double: positions times base^(-2i/head), rounded once.
+  std::vector<float> cosine, sine;
+  for (int64_t p = 0; p < room; ++p)
+    for (int64_t i = 0; i < s.head / 2; ++i) {
+      double angle = static_cast<double>(p) *
+                     std::pow(s.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head));
+      cosine.push_back(static_cast<float>(std::cos(angle)));
+      sine.push_back(static_cast<float>(std::sin(angle)));
+    }
+  m.cosine_ = from_values(cosine, {room, 1, s.head / 2});
+  m.sine_ = from_values(sine, {room, 1, s.head / 2});
+  return m;
+}
+
+Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
+  const LlamaShape& s = shape_;
+  const int64_t group = s.heads / s.kv_heads;
+  Tensor first = value_of(first_);
+  Tensor cosine = cosine_.narrow(0, first, batch), sine = sine_.narrow(0, first, batch);
+  // May position i of the batch look at position j of the sequence?
+  Tensor seen = arange(dim_of(length_), dtype::i64).reshape({1, dim_of(length_)}) <=
+                arange(batch, dtype::i64).reshape({batch, 1}) + first;
+  Tensor x = take(embedding_, tokens).contiguous();
+  for (Layer& layer : layers_) {
+    Tensor h = rms_norm(x, layer.attention_norm, s.epsilon);
+    Tensor q = rotate(linear(h, layer.q).reshape({batch, s.heads, s.head}), cosine, sine);
+    Tensor k = rotate(linear(h, layer.k).reshape({batch, s.kv_heads, s.head}), cosine, sine);
+    Tensor v = linear(h, layer.v).reshape({batch, s.kv_heads, s.head});
+    // The cache is written where the batch stands; what follows reads the new version.
+    Tensor keys(layer.keys), values(layer.values);
+    keys.assign(keys.narrow(1, first, batch), k.permute({1, 0, 2}));
+    values.assign(values.narrow(1, first, batch), v.permute({1, 0, 2}));
+    Dim length = dim_of(length_);
+    Tensor all_keys = keys.narrow(1, 0, length).reshape({s.kv_heads, 1, 1, length, s.head});
+    Tensor all_values = values.narrow(1, 0, length).reshape({s.kv_heads, 1, 1, length, s.head});
+    Tensor query = (q * (1.0f / std::sqrt(static_cast<float>(s.head))))
+                       .contiguous()
+                       .reshape({batch, s.kv_heads, group, 1, s.head})
+                       .permute({1, 2, 0, 3, 4});
+    Tensor scores = (query * all_keys).sum(-1);  // (kv_heads, group, batch, length)
+    scores = where(seen, scores, -std::numeric_limits<float>::infinity());
+    Tensor largest = scores.max(-1, true).contiguous();
+    Tensor weights = exp(scores - largest).contiguous();
+    Tensor total = weights.sum(-1);  // (kv_heads, group, batch)
+    Tensor mixed = (weights.reshape({s.kv_heads, group, batch, length, 1}) * all_values).sum(3);
+    Tensor attended =
+        (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width}).contiguous();
+    x = (x + linear(attended, layer.o)).contiguous();
+    h = rms_norm(x, layer.ffn_norm, s.epsilon);
+    Tensor hidden = (silu(linear(h, layer.gate)) * linear(h, layer.up)).contiguous();
+    x = (x + linear(hidden, layer.down)).contiguous();
+  }
+  return rms_norm(x, output_norm_, s.epsilon);
+}
+
+Result<Llama::Step*> Llama::step(int64_t batch) {
+  for (auto& step : steps_)
+    if (step->batch == batch) return step.get();
+  auto step = std::make_unique<Step>();
+  step->batch = batch;
+  step->tokens = empty({batch}, dtype::i32);
+  Tensor x = forward(step->tokens, batch);
+  if (batch > 1) x = x.narrow(0, value_of(last_), 1);
+  Tensor logits = linear(x, output_).reshape({shape_.vocabulary});
+  if (!logits.ok()) return Error{logits.error_text()};
+  const Node* output = logits.node().get();
+  Schedule plan = TRY(schedule(std::span(&output, 1)));
+  step->captured = TRY(engine_->capture(plan));
+  return steps_.emplace_back(std::move(step)).get();
+}
+
+Status Llama::append(std::span<const int32_t> tokens) { return append(tokens, nullptr); }
+
+Status Llama::append(std::span<const int32_t> tokens, std::vector<float>* all) {
+  if (position_ + static_cast<int64_t>(tokens.size()) > context_)
+    return error("prompt: {} tokens after {}, the context holds {} (-c sets it, the model allows {})",
+                 tokens.size(), position_, context_, shape_.context);
+  for (int32_t t : tokens)
+    if (t < 0 || t >= shape_.vocabulary)
+      return error("prompt: token {} is outside of the vocabulary of {}", t, shape_.vocabulary);
+  while (!tokens.empty()) {
+    auto left = static_cast<int64_t>(tokens.size());
+    int64_t batch = largest_batch;
+    for (int64_t b : batches)
+      if (b >= left) {
+        batch = b;
+        break;
+      }
+    if (all) batch = 1;
+    int64_t n = std::min(batch, left);
+    Step* s = TRY(step(batch));
+    std::vector<int32_t> padded(tokens.begin(), tokens.begin() + n);
+    padded.resize(static_cast<size_t>(batch), 0);
+    auto memory = std::static_pointer_cast<Memory>(
+        memo_of(s->tokens.node()->is(Op::Buffer) ? s->tokens.node().get() : s->tokens.node()->src[0]));
+    TRY(engine_->write(*memory->storage, std::as_bytes(std::span(padded))));
+    SymbolValue symbols[] = {{first_.id, position_}, {length_.id, position_ + n}, {last_.id, n - 1}};
+    TRY(s->captured.submit(symbols));
+    TRY(s->captured.wait());
+    position_ += n;
+    tokens = tokens.subspan(static_cast<size_t>(n));
+    if (all || tokens.empty()) {
+      logits_.resize(static_cast<size_t>(shape_.vocabulary));
+      TRY(engine_->read(*s->captured.output(0), std::as_writable_bytes(std::span(logits_))));
+    }
+    if (all) all->insert(all->end(), logits_.begin(), logits_.end());
+  }
+  return success();
+}
+
+}  // namespace doorbell
