@@ -24,8 +24,15 @@ int main(int argc, char** argv) { for (int i = 1; i < argc; ++i) std::puts(argv[
 """
 MESON = """project('mini', 'cpp', default_options: ['buildtype=release'])
 subdir('tools')
+if get_option('tests')
+  test('mini', executable('test-mini', 'mini_test.cc'))
+endif
 """
-TOOLS_MESON = "executable('doorbell', 'main.cc')\n"
+TOOLS_MESON = """alias_target('bench_peers', executable('doorbell', 'main.cc'))
+message('widget', find_program('widget', required: false).found())
+"""
+# Stands for the script that makes oracles: it prints the interpreter and nothing needs to be fetched.
+ORACLES = "#!/bin/sh\ncommand -v python3\n"
 
 # Installing is recorded, and makes the tool that the test's row of the table asks for.
 APT_GET = """#!/bin/bash
@@ -52,6 +59,10 @@ class Launcher(unittest.TestCase):
         (self.checkout / "meson_options.txt").write_text("option('tests', type: 'boolean', value: false)\n")
         (self.checkout / "tools/meson.build").write_text(TOOLS_MESON)
         (self.checkout / "tools/main.cc").write_text(PROGRAM)
+        (self.checkout / "mini_test.cc").write_text("int main() {}\n")
+        shutil.copy(ROOT / "tools/test.py", self.checkout / "tools/test.py")
+        (self.checkout / "tools/oracles.sh").write_text(ORACLES)
+        (self.checkout / "tools/oracles.sh").chmod(0o755)
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(self.cache), "FAKE": str(self.fake), "FAKE_APT": "",
                             "CCACHE_DISABLE": "1", "PATH": f"{self.fake}:{os.environ['PATH']}"}
 
@@ -155,6 +166,20 @@ class Starting(Launcher):
         self.assertIn("nonsense", result.stderr)
         self.assert_one_line(result, "building failed")
 
+    def test_test_builds_the_tests_and_ends_with_their_sum(self):
+        self.launch("env")
+        result = self.launch("test")
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (0, "1 passed, 0 failed"), result.stderr)
+        (self.checkout / "mini_test.cc").write_text("int main() { return 1; }\n")
+        result = self.launch("test")
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (1, "0 passed, 1 failed"), result.stderr)
+
+    def test_a_build_with_tests_serves_the_program_as_it_is(self):
+        self.launch("test")
+        result = self.launch("env")
+        self.assert_ran(result, "env")
+        self.assertEqual(result.stderr, "")
+
     def test_help_needs_no_build(self):
         result = self.launch("--help")
         self.assertEqual(result.returncode, 0)
@@ -202,6 +227,14 @@ class Packages(Launcher):
         self.need_widget("doorbell-widget|command widget|proving this test|bench")
         self.assert_ran(self.launch("env"), "env")
         self.assert_one_line(self.launch("bench"), "doorbell-widget")
+
+    def test_what_was_installed_later_is_looked_for_again(self):
+        self.need_widget("doorbell-widget|command widget|proving this test|bench")
+        self.launch("env")
+        log = self.builds()[0] / "configure.log"
+        self.assertIn("Message: widget false", log.read_text())
+        self.assert_ran(self.launch("bench", "--yes"), "bench")
+        self.assertIn("Message: widget true", log.read_text())
 
     def test_asks_on_a_terminal_and_takes_no_for_an_answer(self):
         self.need_widget()
