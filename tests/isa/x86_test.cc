@@ -121,6 +121,13 @@ TEST(X86Table, SaysWhatIsReadAndWritten) {
   EXPECT_TRUE(reads(*match(add.masked(k(1))), add.masked(k(1)), 0));
   EXPECT_EQ(match(add.masked(k(1)))->features, feature::avx512f | feature::avx512vl);
   EXPECT_FALSE(reads(*match(add.masked(k(1), true)), add.masked(k(1), true), 0));
+  const Inst compare = Inst(op("vcmpps"), {k(1), zmm(0), zmm(1), imm(1)}).masked(k(2));
+  EXPECT_FALSE(reads(*match(compare), compare, 0));
+  const Inst blend = Inst(op("vblendmps"), {zmm(0), zmm(1), zmm(2)}).masked(k(2));
+  EXPECT_FALSE(reads(*match(blend), blend, 0));
+  EXPECT_TRUE(needs_distinct_registers(
+      *match(Inst(op("vpgatherdd"), {ymm(0), mem(256, r64(0), ymm(1), 4), ymm(2)}))));
+  EXPECT_FALSE(needs_distinct_registers(*match(add)));
   const Inst divide(op("div"), {r64(1)});
   EXPECT_EQ(match(divide)->implicit_reads, 1u << 0 | 1u << 2);
   EXPECT_EQ(match(divide)->implicit_writes, 1u << 0 | 1u << 2 | implicit_flags);

@@ -123,9 +123,9 @@ using namespace feature;
   {name "q", "vex." l ".0f.w1 " op " " slots,    operands, avx512bw, notes}
 
 // EVEX only, elements of 32 and 64 bits.
-#define DQ(name_d, name_q, pp_map, op, slots, operands32, operands64, f) \
-  {name_d, "evex.xyz." pp_map ".w0 " op " " slots, operands32, f}, \
-  {name_q, "evex.xyz." pp_map ".w1 " op " " slots, operands64, f}
+#define DQ(name_d, name_q, pp_map, op, slots, operands32, operands64, ...) \
+  {name_d, "evex.xyz." pp_map ".w0 " op " " slots, operands32, __VA_ARGS__}, \
+  {name_q, "evex.xyz." pp_map ".w1 " op " " slots, operands64, __VA_ARGS__}
 
 inline constexpr Line instructions[] = {
   // General registers: moves.
@@ -328,7 +328,7 @@ inline constexpr Line instructions[] = {
   {"vblendpd",   "vex.xy.66.0f3a.wig 0d RVMI", "=v, v, v/mv, u8", avx},
   {"vblendvps",  "vex.xy.66.0f3a.w0 4a RVMS", "=v, v, v/mv, v", avx},
   {"vblendvpd",  "vex.xy.66.0f3a.w0 4b RVMS", "=v, v, v/mv, v", avx},
-  DQ("vblendmps", "vblendmpd", "66.0f38", "65", "RVM", "=v{kz}, v, v/mv/b32", "=v{kz}, v, v/mv/b64", avx512f),
+  DQ("vblendmps", "vblendmpd", "66.0f38", "65", "RVM", "=v{kz}, v, v/mv/b32", "=v{kz}, v, v/mv/b64", avx512f, "S"),
   {"vroundps",   "vex.xy.66.0f3a.wig 08 RMI", "=v, v/mv, u8", avx},
   {"vroundpd",   "vex.xy.66.0f3a.wig 09 RMI", "=v, v/mv, u8", avx},
   {"vrndscaleps", "evex.xyz.66.0f3a.w0 08 RMI", "=v{kz}, v/mv/b32, u8", avx512f},
@@ -530,8 +530,8 @@ inline constexpr Line instructions[] = {
   {"vpblendw",   "vex.xy.66.0f3a.wig 0e RVMI", "=v, v, v/mv, u8", avx_int},
   {"vpblendd",   "vex.xy.66.0f3a.w0 02 RVMI", "=v, v, v/mv, u8", avx2},
   {"vpblendvb",  "vex.xy.66.0f3a.w0 4c RVMS", "=v, v, v/mv, v", avx_int},
-  DQ("vpblendmb", "vpblendmw", "66.0f38", "66", "RVM", "=v{kz}, v, v/mv", "=v{kz}, v, v/mv", avx512bw),
-  DQ("vpblendmd", "vpblendmq", "66.0f38", "64", "RVM", "=v{kz}, v, v/mv/b32", "=v{kz}, v, v/mv/b64", avx512f),
+  DQ("vpblendmb", "vpblendmw", "66.0f38", "66", "RVM", "=v{kz}, v, v/mv", "=v{kz}, v, v/mv", avx512bw, "S"),
+  DQ("vpblendmd", "vpblendmq", "66.0f38", "64", "RVM", "=v{kz}, v, v/mv/b32", "=v{kz}, v, v/mv/b64", avx512f, "S"),
   {"vpextrb",    "vex.x.66.0f3a.wig 14 MRI",  "=r32/m8, x, u8", avx},
   {"vpextrb",    "evex.x.66.0f3a.wig 14 MRI", "=r32/m8, x, u8", avx512bw},
   {"vpextrw",    "vex.x.66.0f.wig c5 RMI",    "=r32, x, u8", avx},

@@ -27,7 +27,8 @@
 //     {k} {kz} {k!}            may be masked; also zeroed; must be masked, and the mask is cleared
 //
 // Notes: <rax >rdx <flags >flags implicitly read, written; C commutes; P the last immediate is a predicate
-// that is printed in the name; 2 a second spelling of a line above, used where it saves a VEX byte.
+// that is printed in the name; S the mask selects between sources instead of merging into the destination; 2
+// a second spelling of a line above, used where it saves a VEX byte.
 #pragma once
 
 #include <array>
@@ -77,7 +78,7 @@ struct Row {
   std::string_view name;
   Op op{};
   Format format = Format::legacy;
-  bool lock = false, commutes = false, predicate = false, second = false;
+  bool lock = false, commutes = false, predicate = false, second = false, selects = false;
   uint8_t map = 0;            // 0: one byte; 1 0F, 2 0F38, 3 0F3A, 5, 6
   uint8_t pp = 0;             // none, 66, F3, F2
   uint8_t w = 0, length = 0;  // or `ignored`; length 0, 1, 2: 128, 256, 512
@@ -344,6 +345,7 @@ constexpr Row expand(const Line& line, Op op, int variant) {
     else if (notes.eat('>')) row.implicit_writes |= implicit_register(notes.next());
     else if (notes.eat('C')) row.commutes = true;
     else if (notes.eat('P')) row.predicate = true;
+    else if (notes.eat('S')) row.selects = true;
     else if (notes.eat('2')) row.second = true;
     else throw "unknown note";
     notes.spaces();

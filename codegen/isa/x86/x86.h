@@ -16,8 +16,13 @@ namespace doorbell::x86 {
 
 // op("vaddps"): a name that the table lacks does not compile.
 consteval Op op(std::string_view name) {
+  // Last characters differ first, and one comparison a line keeps hundreds of lookups in a file cheap.
+  const Line* lines = table::instructions;
+  const size_t size = name.size();
+  const char last = name.back();
   for (size_t i = 0; i < std::size(table::instructions); ++i)
-    if (table::instructions[i].name == name) return static_cast<Op>(i);
+    if (lines[i].name.size() == size && lines[i].name.data()[size - 1] == last && lines[i].name == name)
+      return static_cast<Op>(i);
   throw "the instruction table has no such name";
 }
 
@@ -42,9 +47,18 @@ std::span<const Row> rows(Op);  // those of one name, in the order of preference
 // and features are what a register allocator and a target need to know.
 const Row* match(const Inst&);
 
-// Whether operand `i` of the instruction is read: one that is written under a merging mask is.
+// Whether operand `i` is read. A vector that is written under a merging mask is; a mask register is not,
+// since a masked comparison clears the bits that it leaves out (SDM vol. 2A, 2.7.4).
 inline bool reads(const Row& row, const Inst& inst, int i) {
-  return row.operands[static_cast<size_t>(i)].reads || (i == 0 && inst.mask != 0 && !inst.zeroing);
+  const OperandRow& o = row.operands[static_cast<size_t>(i)];
+  const bool merges = i == 0 && inst.mask != 0 && !inst.zeroing && o.reg != RegClass::k && !row.selects;
+  return o.reads || merges;
+}
+
+// A gather faults unless its destination, its index and its VEX mask are three registers (vol. 2C,
+// VGATHERDPS).
+inline bool needs_distinct_registers(const Row& row) {
+  return row.count > 1 && row.operands[0].writes && row.operands[1].vsib != RegClass::none;
 }
 
 struct Encoded {
