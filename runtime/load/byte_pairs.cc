@@ -37,7 +37,7 @@ Result<BytePairs> BytePairs::load(const Gguf& file, const Vocabulary& vocabulary
     bool two = space != merge.npos && space > 0 && space + 1 < merge.size() &&
                merge.find(' ', space + 1) == merge.npos;
     if (!two) {
-      return file.fail(file.offset_of(merge.data()), fmt::format("merge {} {}", rank, quoted(merge)),
+      return file.fail(file.offset_of(merge.data()), fmt::format("merge {} {}", rank, in_quotes(merge)),
                        "two symbols with a space between them");
     }
     std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);

@@ -93,7 +93,7 @@ struct TensorRecord {
 struct Noun {
   std::string_view text, name = {};
   [[nodiscard]] std::string str() const {
-    return name.data() ? fmt::format("{} {}", text, quoted(name)) : std::string(text);
+    return name.data() ? fmt::format("{} {}", text, in_quotes(name)) : std::string(text);
   }
 };
 
@@ -150,7 +150,7 @@ struct Cursor {
     uint64_t begin = at;
     uint32_t type = TRY(number<uint32_t>({"the type of", key}));
     if (type >= std::size(value_types)) {
-      return file.fail(begin, fmt::format("value type {} for {}", type, quoted(key)),
+      return file.fail(begin, fmt::format("value type {} for {}", type, in_quotes(key)),
                        fmt::format("0 to {}", std::size(value_types) - 1));
     }
     return static_cast<GgufType>(type);
@@ -165,7 +165,7 @@ struct Cursor {
     if (left() < row(type).bytes) return cut_off(row(type).bytes, {"the value of", key});
     if (type == GgufType::boolean) {
       if (uint8_t value = load<uint8_t>(file.bytes().data() + at); value > 1) {
-        return file.fail(at, fmt::format("bool {} in {}", value, quoted(key)), "0 or 1");
+        return file.fail(at, fmt::format("bool {} in {}", value, in_quotes(key)), "0 or 1");
       }
     }
     at += row(type).bytes;
@@ -176,14 +176,14 @@ struct Cursor {
     uint64_t begin = at;
     GgufType element = TRY(value_type(key));
     if (element == GgufType::array) {
-      return file.fail(begin, fmt::format("an array of arrays in {}", quoted(key)),
+      return file.fail(begin, fmt::format("an array of arrays in {}", in_quotes(key)),
                        "an array of scalars or strings");
     }
     uint64_t count_at = at;
     uint64_t count = TRY(number<uint64_t>({"the length of array", key}));
     uint64_t least = element == GgufType::string ? 8 : row(element).bytes;
     if (count > left() / least) {
-      return file.fail(count_at, fmt::format("{} elements in array {}", count, quoted(key)),
+      return file.fail(count_at, fmt::format("{} elements in array {}", count, in_quotes(key)),
                        fmt::format("at most {}, for {} bytes that follow", left() / least, left()));
     }
     if (element == GgufType::string || element == GgufType::boolean) {
@@ -199,7 +199,7 @@ struct Cursor {
     GgufTensor& tensor = record.tensor;
     record.begin = at;
     tensor.name = TRY(name({"a tensor's name"}));
-    std::string who = "tensor " + quoted(tensor.name);
+    std::string who = "tensor " + in_quotes(tensor.name);
     uint64_t begin = at;
     tensor.rank = TRY(number<uint32_t>({"the dimension count of tensor", tensor.name}));
     if (tensor.rank < 1 || tensor.rank > most_dims) {
@@ -284,7 +284,7 @@ Result<Gguf> Gguf::parse(std::span<const std::byte> bytes, std::string name) {
 Status Gguf::read() {
   Cursor cursor{*this};
   std::string_view magic = text_at(bytes_, 0, std::min<uint64_t>(4, bytes_.size()));
-  if (magic != "GGUF") return fail(0, quoted(magic), "the magic 'GGUF'");
+  if (magic != "GGUF") return fail(0, in_quotes(magic), "the magic 'GGUF'");
   cursor.at = 4;
   version_ = TRY(cursor.number<uint32_t>({"the version"}));
   if (version_ != 2 && version_ != 3) {
@@ -313,7 +313,8 @@ Status Gguf::read() {
   });
   for (size_t i = 1; i < metadata_.size(); ++i) {
     if (key_of(metadata_[i]) == key_of(metadata_[i - 1])) {
-      return fail(metadata_[i].key_offset, fmt::format("metadata key {} again", quoted(key_of(metadata_[i]))),
+      return fail(metadata_[i].key_offset,
+                  fmt::format("metadata key {} again", in_quotes(key_of(metadata_[i]))),
                   fmt::format("each key once (first at byte {})", metadata_[i - 1].key_offset));
     }
   }
@@ -332,9 +333,10 @@ Status Gguf::read() {
     TensorRecord record = TRY(cursor.tensor());
     uint64_t padded = (record.data_bytes + alignment_ - 1) & ~(alignment_ - 1);
     if (!add(padded_bytes, padded, padded_bytes)) {
-      return fail(record.begin,
-                  fmt::format("tensor {} after {} bytes of others", quoted(record.tensor.name), padded_bytes),
-                  "tensors of less than 2^64 bytes together");
+      return fail(
+          record.begin,
+          fmt::format("tensor {} after {} bytes of others", in_quotes(record.tensor.name), padded_bytes),
+          "tensors of less than 2^64 bytes together");
     }
   }
   if (!tensor_count) return success();
@@ -354,8 +356,8 @@ Status Gguf::read() {
     if (!add(record.offset, record.data_bytes, end) || end > available) {
       return fail(
           record.offset_field,
-          fmt::format("tensor {} with {} bytes at offset {}", quoted(record.tensor.name), record.data_bytes,
-                      record.offset),
+          fmt::format("tensor {} with {} bytes at offset {}", in_quotes(record.tensor.name),
+                      record.data_bytes, record.offset),
           fmt::format("an end within the {} bytes of tensor data from byte {}", available, data_begin));
     }
     record.tensor.data = bytes_.subspan(data_begin + record.offset, record.data_bytes);
@@ -369,8 +371,8 @@ Status Gguf::read() {
   for (size_t i = 1; i < order.size(); ++i) {
     const GgufTensor &first = tensors_[order[i - 1]], &second = tensors_[order[i]];
     if (first.data.data() + first.data.size() > second.data.data()) {
-      return fail(offset_of(second.data.data()), fmt::format("the data of tensor {}", quoted(second.name)),
-                  fmt::format("the rest of tensor {}, which ends at byte {}", quoted(first.name),
+      return fail(offset_of(second.data.data()), fmt::format("the data of tensor {}", in_quotes(second.name)),
+                  fmt::format("the rest of tensor {}, which ends at byte {}", in_quotes(first.name),
                               offset_of(first.data.data()) + first.data.size()));
     }
   }
@@ -380,7 +382,7 @@ Status Gguf::read() {
   for (size_t i = 1; i < order.size(); ++i) {
     const GgufTensor &first = tensors_[order[i - 1]], &second = tensors_[order[i]];
     if (first.name == second.name) {
-      return fail(offset_of(second.name.data()), fmt::format("tensor {} again", quoted(second.name)),
+      return fail(offset_of(second.name.data()), fmt::format("tensor {} again", in_quotes(second.name)),
                   fmt::format("each name once (first at byte {})", offset_of(first.name.data())));
     }
   }
@@ -419,7 +421,7 @@ std::optional<GgufValue> Gguf::find(std::string_view key) const {
 
 Result<GgufValue> Gguf::require(std::string_view key) const {
   if (auto value = find(key)) return *value;
-  return fail(header_bytes, fmt::format("{} metadata pairs without key {}", metadata_.size(), quoted(key)),
+  return fail(header_bytes, fmt::format("{} metadata pairs without key {}", metadata_.size(), in_quotes(key)),
               "that key");
 }
 
@@ -432,12 +434,12 @@ const GgufTensor* Gguf::find_tensor(std::string_view name) const {
 
 Result<const GgufTensor*> Gguf::require_tensor(std::string_view name) const {
   if (const GgufTensor* tensor = find_tensor(name)) return tensor;
-  return fail(header_bytes, fmt::format("{} tensors without {}", tensors_.size(), quoted(name)),
+  return fail(header_bytes, fmt::format("{} tensors without {}", tensors_.size(), in_quotes(name)),
               "that tensor");
 }
 
 Error GgufValue::fail(std::string_view found, std::string_view expected) const {
-  return file_->fail(offset_, fmt::format("{} in metadata key {}", found, quoted(key_)), expected);
+  return file_->fail(offset_, fmt::format("{} in metadata key {}", found, in_quotes(key_)), expected);
 }
 
 namespace {
@@ -537,7 +539,7 @@ Result<std::vector<int32_t>> GgufValue::as_integers() const {
   for (int32_t& value : values) {
     if (!integer_at(from, element_type_, value)) {
       return file_->fail(file_->offset_of(from),
-                         fmt::format("{} in metadata key {}", load<uint32_t>(from), quoted(key_)),
+                         fmt::format("{} in metadata key {}", load<uint32_t>(from), in_quotes(key_)),
                          "below 2^31");
     }
     from += 4;

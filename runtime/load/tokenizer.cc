@@ -52,13 +52,13 @@ Result<Tokenizer> Tokenizer::load(const Gguf& file) {
     if (!pre_tokenizer) {
       std::string known;
       for (const PreTokenizer& row : pre_tokenizers()) known += " " + std::string(row.name);
-      return file.find("tokenizer.ggml.pre")->fail("pre-tokenizer " + quoted(name), "one of" + known);
+      return file.find("tokenizer.ggml.pre")->fail("pre-tokenizer " + in_quotes(name), "one of" + known);
     }
     *tokenizer.vocabulary_ = TRY(Vocabulary::load(file));
     tokenizer.model_ = TRY(BytePairs::load(file, *tokenizer.vocabulary_, *pre_tokenizer));
     tokenizer.adds_bos_ = pre_tokenizer->adds_bos;
   } else {
-    return value.fail("tokenizer " + quoted(model), "'llama' (SentencePiece) or 'gpt2' (byte pairs)");
+    return value.fail("tokenizer " + in_quotes(model), "'llama' (SentencePiece) or 'gpt2' (byte pairs)");
   }
   TRY(flag(file, "tokenizer.ggml.add_bos_token", tokenizer.adds_bos_));
   TRY(flag(file, "tokenizer.ggml.add_eos_token", tokenizer.adds_eos_));
@@ -83,7 +83,7 @@ Status Tokenizer::build_pieces(const Gguf& file) {
     } else if (kind == TokenKind::byte) {
       auto byte = byte_token(text);
       if (!byte)
-        return file.fail(file.offset_of(text.data()), "byte token " + quoted(text), "the form <0x0A>");
+        return file.fail(file.offset_of(text.data()), "byte token " + in_quotes(text), "the form <0x0A>");
       pieces_ += *byte;
     } else if (kind == TokenKind::normal) {
       for (size_t at = 0; at < text.size();) {

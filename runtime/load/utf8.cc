@@ -52,7 +52,7 @@ size_t find_invalid_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr int most = 60;
   std::string out = "'";
   int characters = 0;

@@ -27,6 +27,6 @@ size_t find_invalid_utf8(std::string_view text);
 
 // `text` in quotes for a message on one line: control characters, quotes and ill-formed bytes as \xHH, cut
 // after 60 characters.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace doorbell

@@ -55,7 +55,7 @@ Status load_tokens(const Gguf& file, Vocabulary& vocabulary) {
     }
     auto [other, added] = vocabulary.ids.emplace(text, id);
     if (!added) {
-      return file.fail(file.offset_of(text.data()), fmt::format("token {} {} again", id, quoted(text)),
+      return file.fail(file.offset_of(text.data()), fmt::format("token {} {} again", id, in_quotes(text)),
                        fmt::format("each text once (it is token {}, too)", other->second));
     }
     vocabulary.longest = std::max(vocabulary.longest, text.size());

@@ -52,7 +52,7 @@ TEST_P(OwnCases, EqualWhatLlamaCppExpects) {
     std::string text = inputs.substr(at, end - at);
     auto ids = tokenizer.encode(text, false);
     ASSERT_TRUE(ids.ok()) << ids.error().message;
-    EXPECT_EQ(shown(*ids), shown(expected[cases])) << quoted(text);
+    EXPECT_EQ(shown(*ids), shown(expected[cases])) << in_quotes(text);
     at = end + separator.size();
   }
   EXPECT_EQ(cases, expected.size());
@@ -109,7 +109,7 @@ TEST_P(RandomText, GivesTheTokensOfLlamaCpp) {
       auto ids = tokenizer.encode(texts[i], as_template, as_template);
       ASSERT_TRUE(ids.ok()) << ids.error().message;
       EXPECT_EQ(shown(*ids), shown(expected[i]))
-          << "text " << i << ", seed " << random_seed << ": " << quoted(texts[i]);
+          << "text " << i << ", seed " << random_seed << ": " << in_quotes(texts[i]);
       different += *ids != expected[i];
     }
   }
@@ -124,6 +124,123 @@ INSTANTIATE_TEST_SUITE_P(Tokenizer, RandomText,
                                          Vocab{"qwen2", "llama.cpp/models/ggml-vocab-qwen2.gguf"},
                                          Vocab{"falcon", "llama.cpp/models/ggml-vocab-falcon.gguf"}),
                          [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Tokenizer, DecodesWhatItEncoded) {
+  for (Vocab vocab : {Vocab{"llama3", "llama.cpp/models/ggml-vocab-llama-bpe.gguf"},
+                      Vocab{"llama2", "llama.cpp/models/ggml-vocab-llama-spm.gguf"}}) {
+    NEEDS_ORACLE(path_of(vocab));
+    LOAD(tokenizer, path_of(vocab));
+    for (std::string text :
+         {"Hello, world!", "  two  spaces ", "\n\t\r\n", "na\xc3\xafve caf\xc3\xa9",
+          "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9",
+          "\xe4\xbd\xa0\xe5\xa5\xbd 123 \xd0\xbf\xd1\x80\xd0\xb8", "\x01\x02\x7f", "<s>typed</s>"}) {
+      auto ids = tokenizer.encode(text);
+      ASSERT_TRUE(ids.ok()) << ids.error().message;
+      EXPECT_EQ(tokenizer.decode(*ids), text) << vocab.name;
+    }
+  }
+}
+
+TEST(Tokenizer, StreamsWholeCharacters) {
+  auto path = oracle_path("llama.cpp/models/ggml-vocab-gpt-2.gguf");
+  NEEDS_ORACLE(path);
+  LOAD(tokenizer, path);
+  // Characters of two, three and four bytes, which this vocabulary cuts inside.
+  std::string text = "a\xc8\x80 \xe1\x8e\xa0\xe1\x8f\x81 \xf0\x9f\xa6\x99\xf0\x9f\xa6\x99 z";
+  auto ids = tokenizer.encode(text);
+  ASSERT_TRUE(ids.ok()) << ids.error().message;
+  StreamDecoder stream(tokenizer);
+  std::string streamed;
+  bool held_back = false;
+  for (int32_t id : *ids) {
+    std::string part = stream.add(id);
+    EXPECT_EQ(find_invalid_utf8(part), std::string::npos);
+    held_back |= part.empty();
+    streamed += part;
+  }
+  EXPECT_TRUE(held_back);
+  EXPECT_EQ(streamed, text);
+  EXPECT_EQ(stream.finish(), "");
+  // A character that never comes to its end, by the end of the text or by another that begins.
+  stream.add(*tokenizer.find("\xc3\xb0"));  // byte 0xf0
+  EXPECT_EQ(stream.add(*tokenizer.find("a")),
+            "\xef\xbf\xbd"
+            "a");
+  EXPECT_EQ(stream.add(*tokenizer.find("\xc3\xb0")), "");
+  EXPECT_EQ(stream.finish(), "\xef\xbf\xbd");
+}
+
+TEST(Tokenizer, DropsTheSpaceBeforeATextOnlyOnce) {
+  auto path = stories_path("stories260K-f32.gguf");
+  NEEDS_STORIES(path);
+  LOAD(tokenizer, path);
+  auto ids = tokenizer.encode("Once upon a time");
+  ASSERT_TRUE(ids.ok()) << ids.error().message;
+  EXPECT_EQ(ids->front(), tokenizer.bos());
+  EXPECT_EQ(tokenizer.decode(*ids), "Once upon a time");
+  for (bool at_start : {true, false}) {
+    StreamDecoder stream(tokenizer, at_start);
+    std::string text;
+    for (int32_t id : *ids) text += stream.add(id);
+    EXPECT_EQ(text, at_start ? "Once upon a time" : " Once upon a time");
+  }
+}
+
+TEST(Tokenizer, InvalidUtf8IsNamedByByte) {
+  auto path = stories_path("stories260K-f32.gguf");
+  NEEDS_STORIES(path);
+  LOAD(tokenizer, path);
+  const std::pair<std::string, const char*> cases[] = {
+      {"abc\xff", "text: at byte 3: found 0xff, expected valid UTF-8"},
+      {"\x80", "text: at byte 0: found 0x80, expected valid UTF-8"},
+      {"\xc0\xaf", "text: at byte 0: found 0xc0, expected valid UTF-8"},
+      {"a\xed\xa0\x80", "text: at byte 1: found 0xed, expected valid UTF-8"},
+      {"\xf0\x9f\xa6", "text: at byte 0: found 0xf0, expected valid UTF-8"},
+      {"\xf4\x90\x80\x80", "text: at byte 0: found 0xf4, expected valid UTF-8"},
+  };
+  for (const auto& [text, message] : cases) {
+    auto ids = tokenizer.encode(text);
+    ASSERT_FALSE(ids.ok()) << in_quotes(text);
+    EXPECT_EQ(ids.error().message, message);
+  }
+}
+
+TEST(Tokenizer, KnowsWhichTokensEndAText) {
+  auto smollm = oracle_path("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
+  NEEDS_ORACLE(smollm);
+  LOAD(tokenizer, smollm);
+  EXPECT_TRUE(tokenizer.ends_generation(*tokenizer.find("<|im_end|>")));
+  EXPECT_TRUE(tokenizer.ends_generation(*tokenizer.find("<|endoftext|>")));
+  EXPECT_FALSE(tokenizer.ends_generation(*tokenizer.find("<|im_start|>")));
+  EXPECT_FALSE(tokenizer.ends_generation(*tokenizer.find("a")));
+  EXPECT_FALSE(tokenizer.ends_generation(-1));
+}
+
+// Texts that are long in every way that could cost more than near-linear time: a word without an end, a run
+// of spaces, digits, newlines, repeated merges. The limit is loose because machines differ; quadratic work
+// would take minutes.
+TEST(Tokenizer, IsFastOnHostileText) {
+  std::vector<std::string> texts;
+  for (const char* unit : {"a", "ab", " ", "\n", " \n", "7", "'", "\xf0\x9f\xa6\x99", "The quick brown fox. ",
+                           "<|im_start|>", "<", "\xcc\x81"}) {
+    std::string text;
+    while (text.size() < 200'000) text += unit;
+    texts.push_back(text);
+  }
+  for (const char* name :
+       {"smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "llama.cpp/models/ggml-vocab-llama-bpe.gguf",
+        "llama.cpp/models/ggml-vocab-llama-spm.gguf", "llama.cpp/models/ggml-vocab-falcon.gguf"}) {
+    NEEDS_ORACLE(oracle_path(name));
+    LOAD(tokenizer, oracle_path(name));
+    for (const std::string& text : texts) {
+      auto begin = std::chrono::steady_clock::now();
+      auto ids = tokenizer.encode(text, true, true);
+      std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      ASSERT_TRUE(ids.ok()) << ids.error().message;
+      EXPECT_LT(seconds.count(), 5.0) << name << " on 200 KB of " << in_quotes(text.substr(0, 12));
+    }
+  }
+}
 
 }  // namespace
 }  // namespace doorbell
