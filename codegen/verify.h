@@ -14,6 +14,9 @@ namespace doorbell {
 // Tensor graph: leaves, arithmetic on equal shapes, movement, Reduce, Contiguous, Assign, Copy, Sink.
 Status verify_tensor(std::span<const Node* const> roots);
 
+// A kernel as the scheduler cuts it and as the tiler leaves it (kernel.h, form 1): a Sink of Stores.
+Status verify_kernel(const Node* sink);
+
 // The rule of arithmetic that a node breaks, or "": operand types, operators defined on them, equal element
 // counts. Shapes, and the widths of a Bitcast, are each form's own matter.
 std::string broken_alu_rule(const Node* node);

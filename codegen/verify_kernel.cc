@@ -1,0 +1,151 @@
+// The spec of the scheduler's kernel form, before and after tiling: verify_kernel() of verify.h.
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "codegen/kernel.h"
+#include "codegen/numeric.h"
+#include "codegen/verify.h"
+
+namespace doorbell {
+
+namespace {
+
+using Ranges = std::vector<const Node*>;  // sorted
+
+class Checker {
+ public:
+  Status run(const Node* sink) {
+    size_t place = 0;
+    for (const Node* node : topological(std::span(&sink, 1))) {
+      std::string rule = check(node, sink);
+      if (!rule.empty())
+        return error("kernel graph, %{} = {} {}: {}", place, text(node->op), name(node->dtype), rule);
+      ++place;
+    }
+    return success();
+  }
+
+ private:
+  std::string check(const Node* node, const Node* sink) {
+    if (!node->shape.empty()) return "a value of a kernel has no shape";
+    if (node->dtype.count != 1) return "short vectors come with lowering";
+    if ((node == sink) != node->is(Op::Sink)) return "a kernel is one sink";
+    for (const Node* s : node->src) {
+      if (s->is(Op::Store) != node->is(Op::Sink)) return "a sink keeps stores, and nothing else does";
+      if (s->is(Op::Param) && ((!node->is(Op::Load) && !node->is(Op::Store)) || s != node->src[0]))
+        return "a param is the memory of a load or store";
+    }
+    if (std::string rule = check_op(node); !rule.empty()) return rule;
+    // What a value depends on. A Reduce hides the ranges that it closes.
+    Ranges& free = free_[node];
+    for (const Node* s : node->src) {
+      Ranges both;
+      std::ranges::set_union(free, free_.at(s), std::back_inserter(both));
+      free = std::move(both);
+    }
+    if (node->is(Op::Range)) {
+      if (!free.empty()) return "an extent depends on no range";
+      free.push_back(node);
+    }
+    if (node->is(Op::Reduce))
+      for (const Node* range : node->src.subspan(static_cast<size_t>(node->arg[1]))) std::erase(free, range);
+    if (node->is(Op::Store))
+      for (const Node* range : free)
+        if (range->arg[1] == static_cast<int64_t>(RangeKind::Reduce))
+          return fmt::format("depends on range {}, which no reduce closes", range->arg[0]);
+    return "";
+  }
+
+  std::string check_op(const Node* node) {
+    if (row(node->op).cls == OpClass::Alu) {
+      if (node->is(Op::Bitcast) && node->src.size() == 1 && node->src[0]->dtype.bits != node->dtype.bits)
+        return "a bitcast keeps the width";
+      return broken_alu_rule(node);
+    }
+    switch (node->op) {
+      case Op::Const: return broken_const_rule(node);
+      case Op::Symbol:
+        if (node->arg.size() != 4) return "symbol has the arguments id, min, max, multiple";
+        return integer(node);
+      case Op::Param: return param(node);
+      case Op::Range: return range(node);
+      case Op::Lane: return node->arg.size() == 1 && node->arg[0] > 0 ? integer(node) : "lane has a width";
+      case Op::LaneXor:
+        if (node->src.size() != 1 || node->arg.size() != 1) return "lane_xor has a source and a mask";
+        return node->dtype == node->src[0]->dtype ? "" : "has the type of its source";
+      case Op::Load:
+      case Op::Store: return access(node);
+      case Op::Reduce: return reduce(node);
+      case Op::Sink: return "";
+      default: return "does not stand in a kernel before lowering";
+    }
+  }
+
+  static std::string integer(const Node* node) { return node->dtype.is_int() ? "" : "is an integer"; }
+
+  std::string param(const Node* node) {
+    if (node->arg.size() != 1 || node->arg[0] < 0) return "param has the argument slot";
+    auto [it, fresh] = params_.emplace(node->arg[0], node->dtype);
+    if (node->dtype.kind == Kind::Void) return "a param has elements";
+    return it->second == node->dtype
+               ? ""
+               : fmt::format("param {} is of {} elsewhere", node->arg[0], name(it->second));
+  }
+
+  std::string range(const Node* node) {
+    if (node->src.size() != 1 || node->arg.size() < 2)
+      return "a range has an extent, and the arguments id, kind";
+    if (node->arg[1] < 0 || node->arg[1] > static_cast<int64_t>(RangeKind::Lane))
+      return "there is no such kind of range";
+    if (!ids_.insert(node->arg[0]).second) return "a range's id is its own";
+    if (node->src[0]->dtype != node->dtype) return "an extent has its range's type";
+    return integer(node);
+  }
+
+  static std::string access(const Node* node) {
+    const size_t gate = node->is(Op::Load) ? 2 : 3;
+    if (node->src.size() < gate || node->src.size() > gate + 1)
+      return node->is(Op::Load) ? "load takes memory, index and perhaps a gate"
+                                : "store takes memory, index, value and perhaps a gate";
+    if (!node->src[0]->is(Op::Param)) return "its memory is a param";
+    if (!node->src[1]->dtype.is_int()) return "an index is an integer";
+    if (node->src.size() > gate && !node->src[gate]->dtype.is_bool()) return "a gate is a bool";
+    const DType memory = node->src[0]->dtype;
+    if (node->is(Op::Store))
+      return node->src[2]->dtype == memory
+                 ? ""
+                 : fmt::format("stores {} to {}", name(node->src[2]->dtype), name(memory));
+    if (node->dtype.kind == Kind::Void || node->dtype.bytes() % memory.bytes() != 0)
+      return fmt::format("loads {} from {}", name(node->dtype), name(memory));
+    return "";
+  }
+
+  static std::string reduce(const Node* node) {
+    if (node->arg.size() != 2 || node->arg[1] < 1 || node->arg[1] > static_cast<int64_t>(node->src.size()))
+      return "reduce has the arguments op, number of values";
+    if (node->arg[0] < 0 || node->arg[0] >= static_cast<int64_t>(op_table().size()))
+      return "there is no such op";
+    const auto op = static_cast<Op>(node->arg[0]);
+    if (!reduces(op) || !defined(op, node->dtype))
+      return fmt::format("no reduction by {} of {}", text(op), name(node->dtype));
+    const auto values = static_cast<size_t>(node->arg[1]);
+    for (const Node* v : node->src.first(values))
+      if (v->dtype != node->dtype) return fmt::format("folds {} into {}", name(v->dtype), name(node->dtype));
+    for (const Node* r : node->src.subspan(values))
+      if (!r->is(Op::Range) || r->arg[1] != static_cast<int64_t>(RangeKind::Reduce))
+        return "closes ranges of kind reduce";
+    return "";
+  }
+
+  std::unordered_map<const Node*, Ranges> free_;
+  std::map<int64_t, DType> params_;
+  std::unordered_set<int64_t> ids_;
+};
+
+}  // namespace
+
+Status verify_kernel(const Node* sink) { return Checker().run(sink); }
+
+}  // namespace doorbell
