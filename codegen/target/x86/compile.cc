@@ -1,0 +1,59 @@
+// See compile.h.
+#include "codegen/target/x86/compile.h"
+
+#include "codegen/machine/allocate.h"
+#include "codegen/machine/liveness.h"
+#include "codegen/target/x86/assemble.h"
+#include "codegen/target/x86/selector.h"
+
+namespace doorbell::x86 {
+
+Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace) {
+  if (Features missing = floor_features & ~features) {
+    std::string list;
+    for (const std::string& n : names(missing)) list += (list.empty() ? "" : ", ") + n;
+    return error("x86-64 code needs {}", list);
+  }
+  const machine::Machine machine = target::describe(features);
+  auto dump = [&](char pass, const machine::Program& program) {
+    if (trace && trace->after) trace->after(pass, program);
+  };
+  target::Selector selector(kernel, features);
+  machine::Program program = TRY(selector.run());
+  dump('s', program);
+  machine::remove_dead(program);
+  machine::coalesce(program, machine);
+  machine::fold_loads(program, machine);
+  dump('c', program);
+  std::vector<size_t> budget;
+  for (const machine::RegisterFile& f : machine.files) budget.push_back(f.order.size());
+  machine::Allocation allocation = TRY(machine::allocate(program, machine, budget));
+  dump('r', program);
+  if (trace) trace->spilled = allocation.spilled;
+  target::finish(program, allocation);
+
+  ProgramImage image;
+  image.name = kernel.name;
+  image.isa = "x86-64";
+  image.code = target::encode(program);
+  image.lanes = static_cast<uint32_t>(kernel.lanes);
+  image.local_bytes = selector.local_bytes();
+  image.arguments.assign(kernel.params.size(), ArgumentKind::buffer);
+  image.arguments.insert(image.arguments.end(), kernel.symbols.size(), ArgumentKind::value);
+  image.features = names(floor_features);
+  return image;
+}
+
+std::string disassemble(const ProgramImage& image) {
+  std::string out;
+  for (size_t at = image.entry; at < image.code.size();) {
+    auto decoded = decode(std::span(image.code).subspan(at));
+    if (!decoded || decoded->inst.op == op("int3")) break;
+    out += print(decoded->inst) + "\n";
+    at += decoded->length;
+    if (decoded->inst.op == op("ret")) break;
+  }
+  return out;
+}
+
+}  // namespace doorbell::x86

@@ -1,0 +1,26 @@
+// A lowered kernel becomes x86-64 machine code: the pass list of this target.
+#pragma once
+
+#include <functional>
+
+#include "codegen/kernel.h"
+#include "codegen/machine/program.h"
+#include "codegen/target/x86/features.h"
+#include "hal/program.h"
+
+namespace doorbell::x86 {
+
+// What a kernel was compiled to on the way, for tests and dumps.
+struct Trace {
+  std::function<void(char pass, const machine::Program&)>
+      after;  // s select, c coalesce, h schedule, r registers
+  int spilled = 0;
+};
+
+// The kernel must pass verify() and hold only what target() lists. Convention: see isa.h. Thread-safe.
+Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace = nullptr);
+
+// The code of an image, one instruction a line, as llvm-objdump prints Intel syntax; the pool is left out.
+std::string disassemble(const ProgramImage& image);
+
+}  // namespace doorbell::x86

@@ -1,0 +1,340 @@
+// Arithmetic on lanes. The semantics are codegen/op.h's; where an instruction has others, the difference is
+// stated. Intel SDM vol. 2 under each name.
+#include <functional>
+
+#include "codegen/target/x86/selector.h"
+
+namespace doorbell::x86::target {
+
+using machine::use;
+using NodeOp = doorbell::Op;
+
+namespace {
+
+// The instruction for an op whose meaning is the instruction's own, by type.
+struct Plain {
+  NodeOp op;
+  Op f32, f64, i32, u32, i64;
+};
+constexpr Op none = static_cast<Op>(0xffff);
+// clang-format off
+constexpr Plain plain[] = {
+  {NodeOp::Add,  op("vaddps"),  op("vaddpd"),  op("vpaddd"),  op("vpaddd"),  op("vpaddq")},
+  {NodeOp::Sub,  op("vsubps"),  op("vsubpd"),  op("vpsubd"),  op("vpsubd"),  op("vpsubq")},
+  {NodeOp::Mul,  op("vmulps"),  op("vmulpd"),  op("vpmulld"), op("vpmulld"), none},
+  {NodeOp::Div,  op("vdivps"),  op("vdivpd"),  none,          none,          none},
+  {NodeOp::Max,  none,          none,          op("vpmaxsd"), op("vpmaxud"), none},
+  {NodeOp::Min,  none,          none,          op("vpminsd"), op("vpminud"), none},
+  {NodeOp::And,  none,          none,          op("vandps"),  op("vandps"),  op("vandps")},
+  {NodeOp::Or,   none,          none,          op("vorps"),   op("vorps"),   op("vorps")},
+  {NodeOp::Xor,  none,          none,          op("vxorps"),  op("vxorps"),  op("vxorps")},
+  {NodeOp::Shl,  none,          none,          op("vpsllvd"), op("vpsllvd"), op("vpsllvq")},
+  {NodeOp::Shr,  none,          none,          op("vpsravd"), op("vpsrlvd"), none},
+};
+struct Rounding {
+  NodeOp op;
+  int mode;  // imm8 of ROUNDPS: 8 suppresses the inexact exception
+};
+constexpr Rounding roundings[] = {
+  {NodeOp::Trunc, 8 | 3}, {NodeOp::Floor, 8 | 1}, {NodeOp::Ceil, 8 | 2}, {NodeOp::Round, 8 | 0},
+};
+// clang-format on
+
+Op plain_op(NodeOp which, DType t) {
+  for (const Plain& row : plain)
+    if (row.op == which) {
+      if (t.is_float()) return t.bits == 64 ? row.f64 : row.f32;
+      if (t.bits == 64) return t.kind == Kind::Unsigned && which == NodeOp::Shr ? op("vpsrlvq") : row.i64;
+      return t.kind == Kind::Unsigned ? row.u32 : row.i32;
+    }
+  return none;
+}
+
+bool is_compare(NodeOp o) { return o == NodeOp::Lt || o == NodeOp::Eq || o == NodeOp::Ne; }
+
+}  // namespace
+
+void Selector::vector_alu(const Node* node) {
+  if (is_compare(node->op) && !node->src[0]->dtype.is_bool()) return compare(node);
+  const DType t = node->dtype;
+  if (t.bits == 64 && t.is_int() && (node->is(NodeOp::Div) || node->is(NodeOp::Mod))) return per_lane64(node);
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(node); ++p) regs.push_back(vector_op(node, p));
+  set(node, std::move(regs));
+}
+
+Reg Selector::vector_op(const Node* node, size_t p) {
+  const DType t = node->dtype;
+  const RegClass c = vclass(t);
+  if (node->is(NodeOp::Where)) {
+    Reg m = mask(node->src[0], p, width(t)), a = part(node->src[1], p), b = part(node->src[2], p);
+    return e_.make(t.bits == 64 ? op("vblendvpd") : op("vblendvps"), c, {b, a, m});
+  }
+  if (t.is_bool()) return bool_op(node, p);
+  if (t.is_float()) return float_op(node, p);
+  if (Op o = plain_op(node->op, t); o != none) {
+    // A shift by a constant has a form with an immediate; the count is unsigned.
+    const Node* count = node->src[1];
+    if ((node->is(NodeOp::Shl) || node->is(NodeOp::Shr)) && count->is(NodeOp::Const)) {
+      const auto n = static_cast<uint64_t>(count->arg[0]);
+      const int imm8 = static_cast<int>(std::min<uint64_t>(n, 255));
+      const bool wide = t.bits == 64, left = node->is(NodeOp::Shl), sign = t.kind == Kind::Signed;
+      const Op shift = left   ? (wide ? op("vpsllq") : op("vpslld"))
+                       : sign ? op("vpsrad")
+                              : (wide ? op("vpsrlq") : op("vpsrld"));
+      return e_.make(shift, c, {part(node->src[0], p), imm8});
+    }
+    Reg a = part(node->src[0], p), b = part(node->src[1], p);
+    return e_.make(o, c, {a, b});
+  }
+  return t.bits == 64 ? int64_op(node, p) : int32_op(node, p);
+}
+
+Reg Selector::float_op(const Node* node, size_t p) {
+  const bool wide = node->dtype.bits == 64;
+  const RegClass c = vclass(node->dtype);
+  if (node->is(NodeOp::Fma)) return fused(node, p);
+  Reg a = part(node->src[0], p);
+  for (const Rounding& r : roundings)
+    if (r.op == node->op) return e_.make(wide ? op("vroundpd") : op("vroundps"), c, {a, r.mode});
+  if (node->is(NodeOp::Neg))
+    return e_.make(op("vxorps"), c, {a, e_.splat(wide ? 64 : 32, c, wide ? 1ULL << 63 : 1ULL << 31)});
+  if (node->is(NodeOp::Sqrt)) return e_.make(wide ? op("vsqrtpd") : op("vsqrtps"), c, {a});
+  Reg b = part(node->src[1], p);
+  if (node->is(NodeOp::Max) || node->is(NodeOp::Min)) return float_max_min(node, a, b);
+  const Op o = plain_op(node->op, node->dtype);
+  DOORBELL_CHECK(o != none, "kernel {}: x86 has no {} of {}", kernel_.name, text(node->op),
+                 name(node->dtype));
+  return e_.make(o, c, {a, b});
+}
+
+// MAXPS gives its second operand where either is NaN or both are zeros. In both orders: or-ing minima gives
+// -0 for zeros, and a NaN (all-ones exponent, some fraction) or-ed with anything stays one; and-ing maxima
+// gives +0, and where the operands are unordered, all ones is a NaN.
+Reg Selector::float_max_min(const Node* node, Reg a, Reg b) {
+  const bool wide = node->dtype.bits == 64, max = node->is(NodeOp::Max);
+  const RegClass c = vclass(node->dtype);
+  const Op o = max ? (wide ? op("vmaxpd") : op("vmaxps")) : (wide ? op("vminpd") : op("vminps"));
+  for (int k = 0; k < 2; ++k) {
+    const Node* constant = node->src[static_cast<size_t>(k)];
+    if (!constant->is(NodeOp::Const)) continue;
+    const double value = decode(node->dtype, static_cast<uint64_t>(constant->arg[0]));
+    if (value != value) break;
+    // With the constant first, NaN and zeros come from the other operand. Only a zero of the winning sign is
+    // then wrong, and adding it repairs just that: x + 0 is x but for -0 + 0 = +0. The lower zero cannot be
+    // added that way.
+    const bool winning = value == 0 && max && constant->arg[0] == 0;
+    if (value == 0 && !max && constant->arg[0] != 0) break;
+    Reg r = e_.make(o, c, {k == 0 ? a : b, k == 0 ? b : a});
+    return winning ? e_.make(wide ? op("vaddpd") : op("vaddps"), c, {r, k == 0 ? a : b}) : r;
+  }
+  Reg x = e_.make(o, c, {a, b}), y = e_.make(o, c, {b, a});
+  if (!max) return e_.make(op("vorps"), c, {x, y});
+  Reg unordered = e_.make(wide ? op("vcmppd") : op("vcmpps"), c, {a, b, 3});
+  return e_.make(op("vorps"), c, {e_.make(op("vandps"), c, {x, y}), unordered});
+}
+
+// 231 overwrites the addend, 213 the first factor: the one that is needed no more, so that no copy remains.
+Reg Selector::fused(const Node* node, size_t p) {
+  const bool wide = node->dtype.bits == 64;
+  const RegClass c = vclass(node->dtype);
+  const Node *x = node->src[0], *y = node->src[1], *z = node->src[2];
+  Reg a = part(x, p), b = part(y, p), addend = part(z, p);
+  auto last = [&](const Node* n) { return varying(n) == varying(node) && !n->is(NodeOp::Const) && dies(n); };
+  const Op f231 = wide ? op("vfmadd231pd") : op("vfmadd231ps"),
+           f213 = wide ? op("vfmadd213pd") : op("vfmadd213ps");
+  if (!last(z) && last(x)) return e_.change(f213, c, a, {b, addend});
+  if (!last(z) && last(y)) return e_.change(f213, c, b, {a, addend});
+  return e_.change(f231, c, addend, {a, b});
+}
+
+Reg Selector::int32_op(const Node* node, size_t p) {
+  const RegClass c = vclass(32);
+  Reg a = part(node->src[0], p);
+  switch (node->op) {
+    case NodeOp::Neg: return e_.make(op("vpsubd"), c, {e_.zero(c), a});
+    case NodeOp::Not: return e_.make(op("vxorps"), c, {a, all_ones(c)});
+    case NodeOp::Div:
+    case NodeOp::Mod: return divide32(node, p);
+    default:
+      DOORBELL_CHECK(false, "kernel {}: x86 has no {} of {}", kernel_.name, text(node->op),
+                     name(node->dtype));
+  }
+}
+
+Reg Selector::int64_op(const Node* node, size_t p) {
+  const RegClass c = vclass(64);
+  const bool is_signed = node->dtype.kind == Kind::Signed;
+  Reg a = part(node->src[0], p);
+  switch (node->op) {
+    case NodeOp::Neg: return e_.make(op("vpsubq"), c, {e_.zero(c), a});
+    case NodeOp::Not: return e_.make(op("vxorps"), c, {a, all_ones(c)});
+    case NodeOp::Mul: return multiply64(a, part(node->src[1], p));
+    case NodeOp::Max:
+    case NodeOp::Min: {
+      Reg b = part(node->src[1], p);
+      Reg less = compare_part(op("vpcmpgtq"), node->dtype, b, a);  // a < b
+      return node->is(NodeOp::Max) ? e_.make(op("vblendvpd"), c, {a, b, less})
+                                   : e_.make(op("vblendvpd"), c, {b, a, less});
+    }
+    case NodeOp::Shr: {  // arithmetic: negative numbers are shifted as their complement
+      DOORBELL_CHECK(is_signed, "logical shifts have their own instruction");
+      Reg sign = e_.make(op("vpcmpgtq"), c, {e_.zero(c), a});
+      Reg flipped = e_.make(op("vxorps"), c, {a, sign});
+      return e_.make(op("vxorps"), c, {e_.make(op("vpsrlvq"), c, {flipped, part(node->src[1], p)}), sign});
+    }
+    default:
+      DOORBELL_CHECK(false, "kernel {}: x86 has no {} of {}", kernel_.name, text(node->op),
+                     name(node->dtype));
+  }
+}
+
+// low(a)*low(b) + ((low(a)*high(b) + high(a)*low(b)) << 32), modulo 2^64
+Reg Selector::multiply64(Reg a, Reg b) {
+  const RegClass c = vclass(64);
+  Reg low = e_.make(op("vpmuludq"), c, {a, b});
+  Reg x = e_.make(op("vpmuludq"), c, {e_.make(op("vpsrlq"), c, {a, 32}), b});
+  Reg y = e_.make(op("vpmuludq"), c, {e_.make(op("vpsrlq"), c, {b, 32}), a});
+  Reg high = e_.make(op("vpsllq"), c, {e_.make(op("vpaddq"), c, {x, y}), 32});
+  return e_.make(op("vpaddq"), c, {low, high});
+}
+
+Reg Selector::bool_op(const Node* node, size_t p) {
+  const RegClass c = vclass(32);
+  Reg a = part(node->src[0], p);
+  if (node->is(NodeOp::Not)) return e_.make(op("vxorps"), c, {a, all_ones(c)});
+  Reg b = part(node->src[1], p);
+  switch (node->op) {
+    case NodeOp::Add:
+    case NodeOp::Max:
+    case NodeOp::Or: return e_.make(op("vorps"), c, {a, b});
+    case NodeOp::Mul:
+    case NodeOp::Min:
+    case NodeOp::And: return e_.make(op("vandps"), c, {a, b});
+    case NodeOp::Ne:
+    case NodeOp::Xor: return e_.make(op("vxorps"), c, {a, b});
+    case NodeOp::Eq: return e_.make(op("vpcmpeqd"), c, {a, b});
+    case NodeOp::Lt: return e_.make(op("vandnps"), c, {a, b});
+    default: DOORBELL_CHECK(false, "kernel {}: x86 has no {} of bool", kernel_.name, text(node->op));
+  }
+}
+
+// ---- comparisons
+
+// Unsigned numbers are ordered as signed ones are once the top bit is flipped.
+Reg Selector::compare_part(Op o, DType t, Reg a, Reg b) {
+  const RegClass c = vclass(t);
+  if (t.kind == Kind::Unsigned && (o == op("vpcmpgtd") || o == op("vpcmpgtq"))) {
+    Reg top = e_.splat(width(t), c, 1ULL << (width(t) - 1));
+    a = e_.make(op("vxorps"), c, {a, top});
+    b = e_.make(op("vxorps"), c, {b, top});
+  }
+  return e_.make(o, c, {a, b});
+}
+
+void Selector::compare(const Node* node) {
+  const DType t = node->src[0]->dtype;
+  const int w = width(t);
+  const RegClass c = vclass(w);
+  const bool v = varying(node), wide = w == 64;
+  std::vector<Reg> masks;
+  for (size_t p = 0; p < (v ? parts(w) : 1); ++p) {
+    Reg a = part(node->src[0], p), b = part(node->src[1], p);
+    if (t.is_float() && t.bits >= 32) {  // LT_OQ, EQ_OQ, NEQ_UQ
+      const int predicate = node->is(NodeOp::Lt) ? 0x11 : node->is(NodeOp::Eq) ? 0x00 : 0x04;
+      masks.push_back(e_.make(wide ? op("vcmppd") : op("vcmpps"), c, {a, b, predicate}));
+    } else if (node->is(NodeOp::Lt)) {
+      masks.push_back(compare_part(wide ? op("vpcmpgtq") : op("vpcmpgtd"), t, b, a));
+    } else {
+      Reg equal = e_.make(wide ? op("vpcmpeqq") : op("vpcmpeqd"), c, {a, b});
+      masks.push_back(node->is(NodeOp::Eq) ? equal : e_.make(op("vxorps"), c, {equal, all_ones(c)}));
+    }
+  }
+  if (!v) {  // of uniform floats: to 0 or 1
+    Reg bits = e_.make(op("vmovd"), RegClass::gpr32, {use(masks[0], cls(RegClass::xmm))});
+    return set(node, {e_.change(op("and"), RegClass::gpr32, bits, {1})}, true);
+  }
+  if (!wide) return set(node, std::move(masks));
+  std::vector<Reg> narrow;
+  for (size_t p = 0; p < parts(32); ++p) narrow.push_back(pack_pairs(masks, p, true));
+  set(node, std::move(narrow));
+  info(node).value.wide = std::move(masks);
+}
+
+// ---- division
+
+// In f64, which is exact: a quotient of 32-bit integers that is no integer is at least 2^-32 away from one,
+// the rounding error at most 2^-21 / b. What division by zero gives is masked off.
+Reg Selector::divide32(const Node* node, size_t p) {
+  const bool is_signed = node->dtype.kind == Kind::Signed;
+  const RegClass c = vclass(32), d = vclass(64);
+  Reg a = part(node->src[0], p), b = part(node->src[1], p);
+  std::vector<Reg> quotients;
+  const size_t halves = parts(64) == parts(32) ? 1 : 2;
+  for (size_t h = 0; h < halves; ++h) {
+    auto wide = [&](Reg r) {
+      Reg low = half(r, c, static_cast<int>(h));
+      return is_signed ? e_.make(op("vcvtdq2pd"), d, {use(low, cls(RegClass::xmm))}) : u32_to_double(low, d);
+    };
+    Reg x = wide(a), y = wide(b);
+    Reg q = e_.make(op("vdivpd"), d, {x, y});
+    if (is_signed) {
+      quotients.push_back(e_.make(op("vcvttpd2dq"), RegClass::xmm, {use(q, cls(d))}));
+    } else {  // 2^52 + q has q in its low bits
+      q = e_.make(op("vroundpd"), d, {q, 8 | 3});
+      quotients.push_back(e_.make(op("vaddpd"), d, {q, e_.splat(64, d, 0x4330000000000000ULL)}));
+    }
+  }
+  Reg q = quotients[0];
+  if (!is_signed) q = pack_pairs(quotients, 0, true);
+  else if (halves == 2)
+    q = e_.make(op("vinsertf128"), c, {quotients[0], use(quotients[1], cls(RegClass::xmm)), 1});
+  Reg zero = e_.make(op("vpcmpeqd"), c, {b, e_.zero(c)});
+  if (node->is(NodeOp::Div)) return e_.make(op("vandnps"), c, {zero, q});
+  Reg r = e_.make(op("vpsubd"), c, {a, e_.make(op("vpmulld"), c, {q, b})});
+  return e_.make(op("vandnps"), c, {zero, r});
+}
+
+void Selector::per_lane64(const Node* node) {
+  auto value_of = [&](const Node* n, int lane) {
+    return lane_to_gpr(varying(n) ? info(n).value.regs : std::vector<Reg>{part(n, 0)}, 64,
+                       varying(n) ? lane : 0);
+  };
+  std::vector<Reg> results;
+  for (int lane = 0; lane < lanes_; ++lane)
+    results.push_back(scalar_divide(node->dtype, value_of(node->src[0], lane), value_of(node->src[1], lane),
+                                    node->is(NodeOp::Mod)));
+  set(node, lanes_to_vector(results, 64));
+}
+
+// ---- across lanes
+
+void Selector::lane_xor(const Node* node) {
+  const Node* x = node->src[0];
+  if (!varying(x)) {
+    if (in_gpr(x)) return set(node, {scalar(x)}, true);
+    return set(node, {part(x, 0)});
+  }
+  const int w = width(node->dtype), n = per_part(w), m = static_cast<int>(node->arg[0]);
+  const RegClass c = vclass(w);
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(w); ++p) {
+    Reg r = part(x, p ^ static_cast<size_t>(m / n));
+    const int inside = m % n;
+    if (w == 32) {
+      if (inside & 3) {
+        int order = 0;
+        for (int i = 0; i < 4; ++i) order |= (i ^ (inside & 3)) << (2 * i);
+        r = e_.make(op("vpermilps"), c, {r, order});
+      }
+      if (inside & 4) r = e_.make(op("vpermpd"), c, {r, 0x4e});
+    } else {
+      if (inside & 1) r = e_.make(op("vpermilpd"), c, {r, 0x5});
+      if (inside & 2) r = e_.make(op("vpermpd"), c, {r, 0x4e});
+    }
+    regs.push_back(r);
+  }
+  set(node, std::move(regs));
+}
+
+}  // namespace doorbell::x86::target

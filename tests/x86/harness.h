@@ -1,0 +1,148 @@
+// Runs a lowered kernel twice, as machine code on this processor and in the evaluator, on the same inputs.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <cstring>
+#include <random>
+
+#include "codegen/eval.h"
+#include "codegen/numeric.h"
+#include "codegen/target/x86/compile.h"
+
+namespace doorbell {
+
+using Bytes = std::vector<std::byte>;
+
+// Machine code in memory that may be executed. Constants are position-independent.
+class Executable {
+ public:
+  explicit Executable(const ProgramImage& image) : size_(image.code.size()), entry_(image.entry) {
+    memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memcpy(memory_, image.code.data(), size_);
+    mprotect(memory_, size_, PROT_READ | PROT_EXEC);
+  }
+  Executable(const Executable&) = delete;
+  Executable& operator=(const Executable&) = delete;
+  ~Executable() { munmap(memory_, size_); }
+  using Entry = void (*)(const uint64_t*, uint32_t, uint32_t, uint32_t, std::byte*);
+  [[nodiscard]] Entry entry() const {
+    return reinterpret_cast<Entry>(static_cast<std::byte*>(memory_) + entry_);
+  }
+
+ private:
+  void* memory_;
+  size_t size_, entry_;
+};
+
+// A kernel written down node by node; each node is added to the body where it is first made.
+struct Build {
+  Graph& g;
+  Lowered k;
+  std::vector<const Node*> loops;
+  std::vector<size_t> open;  // body size at each open loop
+
+  explicit Build(Graph& graph, int lanes, std::string name = "test") : g(graph) {
+    k.lanes = lanes;
+    k.name = std::move(name);
+  }
+  const Node* add(const Node* n) {
+    if (std::find(k.body.begin(), k.body.end(), n) == k.body.end()) k.body.push_back(n);
+    return n;
+  }
+  const Node* param(DType t, int64_t n) {
+    k.params.push_back({t, n, true, true});
+    return add(g.make(Op::Param, t, {}, {static_cast<int64_t>(k.params.size()) - 1}));
+  }
+  const Node* c(DType t, double v) { return add(g.constant(t, v)); }
+  const Node* i(int64_t v) { return add(g.constant_int(dtype::i32, v)); }
+  const Node* bits(DType t, uint64_t v) { return add(g.constant_bits(t, v)); }
+  const Node* op(Op o, std::initializer_list<const Node*> src) { return add(g.alu(o, src)); }
+  const Node* cast(const Node* x, DType t) { return add(g.cast(x, t)); }
+  const Node* lane() { return add(g.make(Op::Lane, dtype::i32, {}, {k.lanes})); }
+  const Node* group(int axis) {
+    return add(g.make(Op::Range, dtype::i32, {}, {100 + axis, static_cast<int64_t>(RangeKind::Group), axis}));
+  }
+  const Node* load(const Node* m, const Node* index, const Node* gate = nullptr, DType as = {}) {
+    DType t = as.kind == Kind::Void ? m->dtype : as;
+    return add(gate ? g.make(Op::Load, t, {m, index, gate}) : g.make(Op::Load, t, {m, index}));
+  }
+  const Node* store(const Node* m, const Node* index, const Node* v, const Node* gate = nullptr) {
+    return add(gate ? g.make(Op::Store, dtype::none, {m, index, v, gate})
+                    : g.make(Op::Store, dtype::none, {m, index, v}));
+  }
+  const Node* after(const Node* m, std::initializer_list<const Node*> effects) {
+    std::vector<const Node*> src{m};
+    src.insert(src.end(), effects);
+    return add(g.make(Op::After, m->dtype, src));
+  }
+  const Node* alloc(DType t, Space space, int64_t id, int64_t n) {
+    return add(g.make(Op::Alloc, t, {}, {id, static_cast<int64_t>(space), n}));
+  }
+  const Node* loop(const Node* extent, int64_t id) {
+    return add(g.make(Op::Range, extent->dtype, {extent}, {id, static_cast<int64_t>(RangeKind::Loop)}));
+  }
+  const Node* end(const Node* range, std::initializer_list<const Node*> effects = {}) {
+    std::vector<const Node*> src{range};
+    src.insert(src.end(), effects);
+    return add(g.make(Op::End, dtype::none, src));
+  }
+};
+
+// Both runs on copies of `params`; the results are compared element by element, NaNs being equal. Returns the
+// disassembly, for messages.
+inline std::string compare(const Lowered& kernel, const std::vector<Bytes>& params,
+                           const std::vector<int64_t>& symbols = {}, bool print_code = false) {
+  auto features = x86::host_features();
+  if (!features) {
+    ADD_FAILURE() << features.error().message;
+    return "";
+  }
+  if (Status s = verify(kernel); !s) {
+    ADD_FAILURE() << s.error().message << "\n" << print(kernel);
+    return "";
+  }
+  auto image = x86::compile(kernel, *features);
+  if (!image) {
+    ADD_FAILURE() << image.error().message << "\n" << print(kernel);
+    return "";
+  }
+  std::string code = x86::disassemble(*image);
+  if (print_code) std::puts(code.c_str());
+  std::vector<Bytes> expected = params, found = params;
+  std::vector<std::span<std::byte>> spans(expected.begin(), expected.end());
+  if (Status s = run(kernel, spans, symbols); !s) {
+    ADD_FAILURE() << "evaluator: " << s.error().message << "\n" << print(kernel);
+    return code;
+  }
+  std::vector<uint64_t> args;
+  for (Bytes& b : found) args.push_back(reinterpret_cast<uint64_t>(b.data()));
+  for (int64_t s : symbols) args.push_back(static_cast<uint64_t>(s));
+  struct alignas(64) Line {
+    std::byte b[64];
+  };
+  std::vector<Line> local(image->local_bytes / 64 + 1);
+  Executable program(*image);
+  for (uint32_t z = 0; z < kernel.grid[2]; ++z)
+    for (uint32_t y = 0; y < kernel.grid[1]; ++y)
+      for (uint32_t x = 0; x < kernel.grid[0]; ++x) program.entry()(args.data(), x, y, z, local[0].b);
+  for (size_t p = 0; p < params.size(); ++p) {
+    const DType t = kernel.params[p].dtype;
+    const auto n = static_cast<size_t>(t.bytes());
+    for (size_t i = 0; i * n < found[p].size(); ++i) {
+      uint64_t a = 0, b = 0, before = 0;
+      std::memcpy(&a, &expected[p][i * n], n);
+      std::memcpy(&b, &found[p][i * n], n);
+      std::memcpy(&before, &params[p][i * n], n);
+      if (same_value(t, a, b)) continue;
+      ADD_FAILURE() << fmt::format(
+          "param {} element {} was {:#x}: evaluator {:#x} ({}), machine {:#x} ({})\n{}\n{}", p, i, before, a,
+          decode(t, a), b, decode(t, b), print(kernel), code);
+      return code;
+    }
+  }
+  return code;
+}
+
+}  // namespace doorbell
