@@ -10,6 +10,8 @@ namespace doorbell {
 // narrow integers give 32 bits. `accumulate` names another accumulator, and then that is the dtype of the
 // result.
 Tensor matmul(const Operand& a, const Operand& b, std::optional<DType> accumulate = {});
+// The broadcast product, summed over some axes; dtypes as in matmul. matmul and conv2d are this.
+Tensor inner(const Operand& a, const Operand& b, const Axes& axes, std::optional<DType> accumulate = {});
 // numpy's dot of two vectors.
 Tensor dot(const Operand& a, const Operand& b);
 

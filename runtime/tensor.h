@@ -134,7 +134,7 @@ class Tensor {
   Tensor& assign(const Tensor& part, const Tensor& value, Line at = Line::current());
 
   // ---- values
-  Status realize(Line at = Line::current());
+  Status realize();
   template <class T>
   Result<T> item();  // of a tensor of one element; T must be the dtype's C++ type, or double for any
   template <class T>
