@@ -1,0 +1,176 @@
+// What is particular to the CPU device: the processor's own faults, its threads, and how it fares when others
+// want its cores.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <cstring>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "driver/cpu/cpuid.h"
+#include "driver/cpu/device.h"
+#include "hal/base/file.h"
+#include "tests/hal/kernels.h"
+
+namespace doorbell {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+T need(Result<T> result) {
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  return std::move(*result);
+}
+
+struct Cpu {
+  explicit Cpu(unsigned threads = 0)
+      : device(need(open_cpu_device({threads, 10s}))),
+        queue(need(device->create_queue())),
+        done(need(device->create_signal())) {}
+  Program load(const char* name) { return need(device->load(suite_image("x86-64", name))); }
+  Status run(Commands& commands) {
+    Status status = queue->submit(commands.signal(done, ++last));
+    return status.ok() ? done.wait(last, from_now(60s)) : status;
+  }
+
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Queue> queue;
+  Signal done;
+  uint64_t last = 0;
+};
+
+TEST(SuiteKernels, AreTheBytesThatLlvmMcAssembles) {
+  std::string dir = testing::TempDir() + "doorbell-mc-" + std::to_string(::getpid());
+  for (const SuiteKernel& kernel : suite_kernels()) {
+    std::string text = std::regex_replace(kernel.x86_text, std::regex("; "), "\n") + "\n";
+    ASSERT_TRUE(write_file_atomically(dir + ".s", std::as_bytes(std::span(text))).ok());
+    std::string command = "llvm-mc-19 -triple=x86_64 -x86-asm-syntax=intel -filetype=obj " + dir + ".s -o " +
+                          dir + ".o && llvm-objcopy-19 -O binary -j .text " + dir + ".o " + dir + ".bin";
+    if (std::system("command -v llvm-mc-19 llvm-objcopy-19 > /dev/null") != 0) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "llvm-mc-19 is missing";
+      GTEST_SKIP() << "llvm-mc-19 is missing (package llvm-19)";
+    }
+    ASSERT_EQ(std::system(command.c_str()), 0) << kernel.name;
+    EXPECT_EQ(need(read_file(dir + ".bin")), kernel.x86_code) << kernel.name;
+  }
+}
+
+TEST(Cpu, EveryKindOfFaultIsReportedWithKernelAndOffset) {
+  struct Case {
+    const char* kernel;
+    const char* report;
+  };
+  for (Case c : {Case{"illegal", "SIGILL in kernel illegal at \\+0x1;"},
+                 {"divide", "SIGFPE in kernel divide at \\+0x4;"},
+                 {"overflow", "SIGSEGV at address 0x[0-9a-f]+ in kernel overflow at \\+0x0;"},
+                 {"jump", "SIGSEGV at address 0x0 in kernel jump, which had jumped to 0x0;"}}) {
+    for (uint32_t groups : {1u, 64u}) {  // on the command processor, and anywhere
+      Cpu cpu(3);
+      Program program = cpu.load(c.kernel);
+      Status status = cpu.run(Commands().dispatch(program, {groups, 1, 1}, {}));
+      ASSERT_FALSE(status.ok());
+      EXPECT_TRUE(std::regex_search(status.error().message, std::regex(c.report))) << status.error().message;
+    }
+  }
+}
+
+TEST(Cpu, WritingToReadOnlyImportedMemoryIsAFault) {
+  Cpu cpu;
+  std::string path = testing::TempDir() + "doorbell-readonly-" + std::to_string(::getpid());
+  ASSERT_TRUE(write_file_atomically(path, std::vector<std::byte>(64)).ok());
+  Mapping file = need(map_file(path));
+  Buffer buffer = need(cpu.device->import(file.bytes()));
+  Program store = cpu.load("store");
+  Status status = cpu.run(Commands().dispatch(store, {1, 1, 1}, std::array{buffer.address().value}));
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("SIGSEGV"), std::string::npos) << status.error().message;
+}
+
+TEST(CpuDeathTest, FaultsOutsideOfKernelsEndTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        Cpu cpu;
+        volatile int* nowhere = nullptr;
+        *nowhere = 1;
+      },
+      "");
+}
+
+TEST(Cpu, CodeIsNeverWritableAndExecutable) {
+  Cpu cpu;
+  Program spin = cpu.load("spin");
+  std::ifstream maps("/proc/self/maps");
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    EXPECT_EQ(line.find(" rwx"), std::string::npos) << line;
+    uint64_t start = 0, end = 0;
+    char dash = 0;
+    std::istringstream(line) >> std::hex >> start >> dash >> end;
+    if (spin.entry().value < start || spin.entry().value >= end) continue;
+    found = true;
+    EXPECT_NE(line.find(" r-x"), std::string::npos) << line;
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Cpu, KernelsRunWithTheAbisFloatingPointState) {
+  unsigned before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before | 0x8040);  // flush denormals, as the thread that opens the device might
+  Cpu cpu;
+  Program control = cpu.load("control");
+  Buffer buffer = need(cpu.device->allocate(Bytes(4), BufferKind::host_visible));
+  EXPECT_TRUE(cpu.run(Commands().dispatch(control, {1, 1, 1}, std::array{buffer.address().value})).ok());
+  __builtin_ia32_ldmxcsr(before);
+  uint32_t found = 0;
+  std::memcpy(&found, buffer.host(), 4);
+  EXPECT_EQ(found & 0xffc0u, 0x1f80u);
+}
+
+TEST(Cpu, FeaturesAreThoseThatTheKernelReports) {
+  std::ifstream info("/proc/cpuinfo");
+  std::string flags;
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("flags")) flags = line.substr(line.find(':')) + " ";
+  ASSERT_FALSE(flags.empty());
+  // Linux writes avx512_vnni, abm and bmi1 for LLVM's avx512vnni, lzcnt and bmi.
+  flags = std::regex_replace(flags, std::regex("_"), "");
+  flags = std::regex_replace(flags, std::regex(" sse42 "), " sse4.2 ");
+  flags = std::regex_replace(flags, std::regex(" abm "), " lzcnt ");
+  flags = std::regex_replace(flags, std::regex(" bmi1 "), " bmi ");
+  std::vector<std::string> features = cpu_features();
+  auto has = [&](const char* name) {
+    return std::find(features.begin(), features.end(), name) != features.end();
+  };
+  for (const char* name : {"popcnt", "movbe", "lzcnt", "bmi", "bmi2", "avx", "f16c", "fma", "avx2", "avxvnni",
+                           "avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx512vbmi",
+                           "avx512vnni", "avx512bf16", "avx512fp16"})
+    EXPECT_EQ(has(name), flags.find(fmt::format(" {} ", name)) != std::string::npos) << name;
+}
+
+TEST(Cpu, HelpersShareALongDispatch) {
+  cpu_set_t set;
+  ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+  if (CPU_COUNT(&set) < 2) GTEST_SKIP() << "one core only";
+  Cpu cpu(2);
+  Program spin = cpu.load("spin");
+  auto time = [&](uint32_t groups) {
+    auto best = HostClock::duration::max();
+    for (int i = 0; i < 20; ++i) {
+      HostTime start = HostClock::now();
+      EXPECT_TRUE(cpu.run(Commands().dispatch(spin, {groups, 1, 1}, std::array<uint64_t, 1>{300000})).ok());
+      best = std::min(best, HostClock::now() - start);
+    }
+    return best;
+  };
+  // Other load can take a core away for a while, not for twenty tries: two groups take well less than twice
+  // one.
+  EXPECT_LT(time(8), time(1) * 7);
+}
+
+}  // namespace
+}  // namespace doorbell
