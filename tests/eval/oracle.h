@@ -28,10 +28,10 @@ class Oracle {
 
   // True where the script has written its files. Otherwise the test is to return: it has failed, or been
   // skipped for lack of numpy or ml_dtypes, which CI=true does not allow.
-  bool run(const std::string& script, unsigned seed) const {
+  bool run(const std::string& script, unsigned seed, const std::string& argument = "") const {
     const char* python = std::getenv("DOORBELL_PYTHON");
-    const std::string command = fmt::format("{} {}/{} {} {}", python ? python : "/usr/bin/python3",
-                                            EVAL_TESTS, script, folder_.string(), seed);
+    const std::string command = fmt::format("{} {}/{} {} {} {}", python ? python : "/usr/bin/python3",
+                                            EVAL_TESTS, script, folder_.string(), seed, argument);
     fmt::print("{}\n", command);
     const int status = std::system(command.c_str());
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;

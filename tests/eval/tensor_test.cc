@@ -1,8 +1,14 @@
-// The evaluator of the tensor graph where numpy has no counterpart: versions of buffers, symbols, errors.
+// The evaluator of the tensor graph: random graphs against numpy, and by hand what numpy has no counterpart
+// for, symbols and errors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <sstream>
+
 #include "codegen/eval.h"
+#include "codegen/numeric.h"
+#include "tests/eval/oracle.h"
 
 namespace doorbell {
 namespace {
@@ -146,6 +152,64 @@ TEST(Evaluate, NamesWhatIsMissing) {
   EXPECT_THAT(graph.failure("%0 = buffer f32 [1 0] (13)\n"), HasSubstr("buffer 1 has 48 bytes, expected 52"));
   EXPECT_THAT(graph.failure("%0 = buffer f32 [1 0] (12)\n%1 = sink void %0\n"),
               HasSubstr("a sink has no value"));
+}
+
+std::vector<std::byte> unhex(std::string_view text) {
+  std::vector<std::byte> out;
+  for (size_t i = 0; i + 1 < text.size(); i += 2)
+    out.push_back(static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+  return out;
+}
+
+TEST(Evaluate, RandomGraphsEqualNumpyInEveryNode) {
+  std::string ops;
+  for (const OpRow& r : op_table())
+    if (reduces(r.op)) ops += fmt::format("{}{}={}", ops.empty() ? "" : ",", r.text, static_cast<int>(r.op));
+  Oracle oracle;
+  if (!oracle.run("tensor_cases.py", 1, ops)) return;
+  auto text = oracle.read("cases.txt");
+  ASSERT_TRUE(text.ok());
+  std::istringstream stream(*text);
+  std::map<int64_t, std::vector<std::byte>> buffers;
+  std::vector<std::vector<std::byte>> expected;
+  std::map<Op, int> seen;
+  std::string graph_text, line;
+  for (int number = 0; std::getline(stream, line);) {
+    std::istringstream words(line);
+    std::string key, hex;
+    int64_t id = 0;
+    if (line[0] == '%') graph_text += line + "\n";
+    else if (words >> key >> id >> hex && key == "buffer") buffers[id] = unhex(hex);
+    else if (key == "expect") expected.push_back(unhex(hex));
+    if (key != "end") continue;
+    ++number;
+    Graph graph;
+    ParseFailure failure{0, ""};
+    auto nodes = parse_list(graph, graph_text, &failure);
+    ASSERT_EQ(failure.what, "") << graph_text;
+    ASSERT_EQ(nodes.size(), expected.size());
+    Environment environment;
+    for (const auto& [buffer, bytes] : buffers) environment.buffers[buffer] = bytes;
+    auto values = evaluate(nodes, environment);
+    ASSERT_TRUE(values.ok()) << "case " << number << ": " << values.error().message << "\n" << graph_text;
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      ++seen[nodes[n]->op];
+      const Array& found = (*values)[n];
+      Array wanted{nodes[n]->dtype, {}, expected[n]};
+      ASSERT_EQ(found.data.size(), wanted.data.size()) << "case " << number << " %" << n << "\n"
+                                                       << graph_text;
+      for (size_t i = 0; i < found.size(); ++i)
+        ASSERT_TRUE(same_value(found.dtype, found.get(i), wanted.get(i)))
+            << "case " << number << " %" << n << " element " << i
+            << fmt::format(": found {:#x}, expected {:#x}\n", found.get(i), wanted.get(i)) << graph_text;
+    }
+    buffers.clear();
+    expected.clear();
+    graph_text.clear();
+  }
+  for (Op op : {Op::Buffer, Op::Iota, Op::Reshape, Op::Permute, Op::Expand, Op::Pad, Op::Shrink, Op::Flip,
+                Op::Gather, Op::Reduce, Op::Contiguous, Op::Assign, Op::Bitcast, Op::Cast, Op::Where})
+    EXPECT_GT(seen[op], 20) << doorbell::text(op);
 }
 
 }  // namespace
