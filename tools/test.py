@@ -149,6 +149,7 @@ def main():
     if arguments.share:
         index, count = map(int, arguments.share.split("/"))
         compiled = [test for test in tests if Path(test["cmd"][0]).is_relative_to(arguments.build)]
+        count = min(count, max(len(compiled), 1))
         tests = sorted(compiled, key=lambda test: test["name"])[index % count::count]
         targets = sorted({str(Path(test["cmd"][0]).relative_to(arguments.build)) for test in tests})
         if subprocess.run(["ninja", "-C", arguments.build, *targets], check=False).returncode != 0:
@@ -204,7 +205,8 @@ def main():
         print(f"skipped: {name}: {' '.join(reason.split())}")
     for name in failed:
         print(f"FAILED: {name}")
-    print(f"{passed} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else ""))
+    label = f"share {arguments.share} of the programs: " if arguments.share else ""
+    print(f"{label}{passed} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else ""))
     if passed + len(failed) + len(skipped) == 0:
         sys.exit(f"doorbell: test: no test's name contains {arguments.k}" if arguments.k else "doorbell: test: no tests")
     sys.exit(1 if failed else 0)

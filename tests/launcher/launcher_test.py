@@ -384,5 +384,45 @@ class Cleaning(Launcher):
         self.assertEqual(child.wait(), 7)
 
 
+class Checks(Launcher):
+    """tools/check and .ci/run, end to end on the miniature."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("tools/check", "tools/arrows.py", ".ci/run"):
+            (self.checkout / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, self.checkout / name)
+        git = ["git", "-c", "user.name=n", "-c", "user.email=e", "-C", self.checkout]
+        for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "m"]):
+            subprocess.run([*git, *command], check=True)
+
+    def test_ci_ends_with_the_sum(self):
+        result = self.launch(program=self.checkout / ".ci/run")
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (0, "1 passed, 0 failed"),
+                         result.stdout + result.stderr)
+        self.assertIn("== sanitizer_share: ok", result.stdout)
+
+    def test_ci_fails_when_a_sanitizer_objects_though_the_tests_pass(self):
+        (self.checkout / "mini_test.cc").write_text(
+            "int main(int argc, char**) { int* p = new int[2]; int v = p[argc * 2]; delete[] p; return v & 0; }\n")
+        (self.checkout / "meson.build").write_text(
+            MESON.replace("buildtype=release'", "buildtype=release', 'cpp_args=-fno-builtin -Wno-all'"))
+        result = self.launch(program=self.checkout / ".ci/run")
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (1, "1 passed, 0 failed"),
+                         result.stdout + result.stderr)
+        self.assertIn("runtime error: load of address", result.stdout)
+        self.assertIn("tools/check: FAILED: sanitizer_share", result.stdout)
+
+    def test_check_names_what_failed_and_runs_the_rest(self):
+        (self.checkout / "tools/main.cc").write_text('#include "nowhere.h"\n' + PROGRAM)
+        result = self.launch("arrows", "build", program=self.checkout / "tools/check")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("tools/main.cc:1:", result.stdout)
+        self.assertEqual(result.stdout.splitlines()[-1], "tools/check: FAILED: arrows build")
+
+    def test_unknown_step_is_refused(self):
+        self.assertEqual(self.launch("frobnicate", program=self.checkout / "tools/check").returncode, 2)
+
+
 if __name__ == "__main__":
     unittest.main()
