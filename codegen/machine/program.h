@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -187,7 +188,7 @@ struct Machine {
   int (*latency)(const Inst& inst) = nullptr;
   // Replaces register operand `at`, which is only read, by memory. False, and nothing changed, where the
   // instruction has no such form.
-  bool (*fold)(Inst& inst, size_t at, const Operand& memory) = nullptr;
+  std::function<bool(Inst& inst, size_t at, const Operand& memory)> fold;
   // True for a plain load of a register from memory (operands: =d, [m]); what fold() undoes.
   bool (*is_load)(const Inst& inst) = nullptr;
 };

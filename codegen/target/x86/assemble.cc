@@ -150,7 +150,7 @@ size_t size_of(const Piece& p) {
 
 }  // namespace
 
-std::vector<std::byte> encode(const machine::Program& program) {
+std::vector<std::byte> encode(const machine::Program& program, Features features) {
   std::vector<std::vector<Piece>> blocks(program.blocks.size());
   std::vector<bool> is_head(program.blocks.size());
   for (size_t b = 0; b < program.blocks.size(); ++b)
@@ -162,7 +162,11 @@ std::vector<std::byte> encode(const machine::Program& program) {
         if (static_cast<size_t>(p.target) <= b) is_head[static_cast<size_t>(p.target)] = true;
         continue;
       }
-      Encoded e = x86::encode(to_x86(inst), p.bytes);
+      const x86::Inst x = to_x86(inst);
+      const Row* row = match(x);
+      DOORBELL_CHECK(row && !(row->features & ~features), "{}: no encoding of `{}` on this processor",
+                     program.name, print(x));
+      Encoded e = x86::encode(x, p.bytes);
       for (const Operand& o : inst.list())
         if (o.is_mem() && o.symbol == Operand::Symbol::Pool) {
           p.field = e.field;

@@ -9,6 +9,7 @@ namespace doorbell::x86::target {
 
 // Prologue, epilogue, spills, copies: afterwards each instruction is one of the table.
 void finish(machine::Program& program, const machine::Allocation& allocation);
-std::vector<std::byte> encode(const machine::Program& program);
+// No instruction may need more than `features`.
+std::vector<std::byte> encode(const machine::Program& program, Features features);
 
 }  // namespace doorbell::x86::target

@@ -5,6 +5,7 @@
 #include "codegen/machine/liveness.h"
 #include "codegen/target/x86/assemble.h"
 #include "codegen/target/x86/selector.h"
+#include "codegen/target/x86/supported.h"
 
 namespace doorbell::x86 {
 
@@ -14,6 +15,7 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
     for (const std::string& n : names(missing)) list += (list.empty() ? "" : ", ") + n;
     return error("x86-64 code needs {}", list);
   }
+  if (Status s = check_supported(kernel); !s) return s.error();
   const machine::Machine machine = target::describe(features);
   auto dump = [&](char pass, const machine::Program& program) {
     if (trace && trace->after) trace->after(pass, program);
@@ -35,7 +37,7 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
   ProgramImage image;
   image.name = kernel.name;
   image.isa = "x86-64";
-  image.code = target::encode(program);
+  image.code = target::encode(program, features);
   image.lanes = static_cast<uint32_t>(kernel.lanes);
   image.local_bytes = selector.local_bytes();
   image.arguments.assign(kernel.params.size(), ArgumentKind::buffer);

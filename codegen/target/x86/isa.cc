@@ -49,14 +49,14 @@ bool is_load(const machine::Inst& inst) {
 }
 
 // Whether some row takes a memory operand at `at`, given that the others stay as they are.
-bool fold(machine::Inst& inst, size_t at, const machine::Operand& memory) {
+bool fold(Features features, machine::Inst& inst, size_t at, const machine::Operand& memory) {
   using machine::Operand;
   if (inst.op >= machine::op_copy || inst.has(machine::masked)) return false;
   for (const Operand& o : inst.list())
     if (o.is_mem()) return false;
   auto takes = [&](const machine::Inst& candidate, size_t where, Operand& m) {
     for (const Row& row : rows(static_cast<Op>(candidate.op))) {
-      if (row.count != candidate.count || !row.operands[where].mem) continue;
+      if (row.count != candidate.count || !row.operands[where].mem || row.features & ~features) continue;
       if (row.operands[where].reads != true || row.operands[where].writes) continue;
       bool fits = true;
       for (size_t i = 0; i < candidate.count && fits; ++i) {
@@ -121,7 +121,9 @@ machine::Machine describe(Features features) {
   m.op_name = op_name;
   m.parse_op = parse_op;
   m.latency = latency;
-  m.fold = fold;
+  m.fold = [features](machine::Inst& inst, size_t at, const machine::Operand& memory) {
+    return fold(features, inst, at, memory);
+  };
   m.is_load = is_load;
   return m;
 }

@@ -1,0 +1,70 @@
+// See supported.h.
+#include "codegen/target/x86/supported.h"
+
+namespace doorbell::x86 {
+namespace {
+
+// Classes of operand types, as bits.
+enum : unsigned { floats = 1, ints = 2, bools = 4, narrow_ints = 8, narrow_floats = 16 };
+
+unsigned class_of(DType t) {
+  if (t.count != 1) return 0;
+  if (t.is_bool()) return bools;
+  if (t.is_float()) return t == dtype::f32 || t == dtype::f64 ? floats : narrow_floats;
+  return t.bits >= 32 ? ints : narrow_ints;
+}
+
+struct Row {
+  doorbell::Op op;
+  unsigned types;
+};
+using NodeOp = doorbell::Op;
+constexpr unsigned all = floats | ints | bools;
+// clang-format off
+constexpr Row table[] = {
+  {NodeOp::Neg, floats | ints}, {NodeOp::Not, ints | bools}, {NodeOp::Sqrt, floats}, {NodeOp::Trunc, floats},
+  {NodeOp::Floor, floats}, {NodeOp::Ceil, floats}, {NodeOp::Round, floats}, {NodeOp::Fma, floats},
+  {NodeOp::Add, all}, {NodeOp::Sub, floats | ints}, {NodeOp::Mul, all}, {NodeOp::Div, floats | ints},
+  {NodeOp::Mod, ints}, {NodeOp::Max, all}, {NodeOp::Min, all}, {NodeOp::And, ints | bools}, {NodeOp::Or, ints | bools},
+  {NodeOp::Xor, ints | bools}, {NodeOp::Shl, ints}, {NodeOp::Shr, ints}, {NodeOp::Lt, all}, {NodeOp::Eq, all},
+  {NodeOp::Ne, all}, {NodeOp::Where, all | narrow_ints | narrow_floats},
+};
+// clang-format on
+
+bool cast_supported(DType from, DType to) {
+  const unsigned f = class_of(from), t = class_of(to);
+  if (f == 0 || t == 0) return false;
+  if (from.is_bool()) return true;  // 0 or 1 of any type
+  if (t == bools) return f == ints || f == floats || f == narrow_ints;
+  if (f == narrow_floats) return from == dtype::f16 && to == dtype::f32;
+  if (t == narrow_floats) return to == dtype::f16 && from == dtype::f32;
+  if (t == narrow_ints)
+    return f == ints || f == narrow_ints;  // a narrow integer lies in 32 bits: its value is at hand
+  return true;
+}
+
+}  // namespace
+
+bool supported(NodeOp op, DType from, DType to) {
+  if (op == NodeOp::Cast) return cast_supported(from, to);
+  if (op == NodeOp::Bitcast)
+    return class_of(from) != 0 && class_of(to) != 0 && from.bits == to.bits && !to.is_bool();
+  for (const Row& row : table)
+    if (row.op == op) return row.types & class_of(from);
+  return false;
+}
+
+Status check_supported(const Lowered& kernel) {
+  for (const Node* node : kernel.body) {
+    if (row(node->op).cls != OpClass::Alu) continue;
+    const DType from = node->src[node->is(NodeOp::Where) ? 1 : 0]->dtype;
+    if (!supported(node->op, from, node->dtype))
+      return error("kernel {}: x86-64 has no {} of {} to {}; it must be decomposed before selection",
+                   kernel.name, text(node->op), name(from), name(node->dtype));
+  }
+  if (kernel.lanes < 1 || kernel.lanes > 64 || (kernel.lanes & (kernel.lanes - 1)) != 0)
+    return error("kernel {}: {} lanes; x86-64 takes a power of two up to 64", kernel.name, kernel.lanes);
+  return success();
+}
+
+}  // namespace doorbell::x86

@@ -1,0 +1,16 @@
+// Which ops this target selects, by dtype: what must have been spelled otherwise before a kernel comes here.
+// Narrow types (fewer than 32 bits) only move: they are loaded, stored, reinterpreted, chosen between, and
+// cast to and from the 32-bit type of their sign, f16 to and from f32.
+#pragma once
+
+#include "codegen/kernel.h"
+
+namespace doorbell::x86 {
+
+// Types are those of the operands (Where: of its two values) and of the result.
+bool supported(Op op, DType from, DType to);
+
+// An error that names the first node of the kernel that is not.
+Status check_supported(const Lowered& kernel);
+
+}  // namespace doorbell::x86
