@@ -37,7 +37,7 @@ NodeRef rebuilt(const std::vector<const Node*>& chain, NodeRef root) {
 
 Tensor Tensor::contiguous(Line at) const {
   Call call("contiguous", at);
-  if (!ok() || node()->is(Op::Contiguous)) return *this;
+  if (!ok() || node()->is(Op::Contiguous)) return snapshot();
   return make(Op::Contiguous, dtype(), {*this}, {}, shape());
 }
 

@@ -82,7 +82,7 @@ Tensor transcendental(const char* op_name, Op op, const Operand& a) {
 }
 
 Tensor rounding(const char* op_name, Op op, const Operand& a) {
-  if (a.ok() && a.dtype().is_int()) return a;
+  if (a.ok() && a.dtype().is_int()) return a.snapshot();
   return unary(op_name, op, a, Floats);
 }
 
@@ -259,12 +259,12 @@ Tensor tan(const Operand& x) {
 
 Tensor abs(const Operand& x) {
   Call call("abs", x);
-  if (!x.ok() || !x.dtype().is_signed()) return x;
+  if (!x.ok() || !x.dtype().is_signed()) return x.snapshot();
   return maximum(x, -x);  // max(-0, +0) is +0
 }
 Tensor sign(const Operand& x) {
   Call call("sign", x);
-  if (!x.ok() || x.dtype().is_bool()) return x;
+  if (!x.ok() || x.dtype().is_bool()) return x.snapshot();
   Tensor positive = where(x > 0, 1, x);
   return x.dtype().is_signed() ? where(x < 0, -1, where(x == 0, 0, positive)) : positive;
 }

@@ -51,7 +51,7 @@ Tensor finite_peak(const Tensor& x, const Axes& axes) {
 // Gradients end at integers, and a pair of bitcasts costs nothing.
 Tensor detach(const Operand& x) {
   Call call("detach", x);
-  if (!x.ok() || !x.dtype().is_float()) return x;
+  if (!x.ok() || !x.dtype().is_float()) return x.snapshot();
   return x.bitcast(DType{Kind::Unsigned, x.dtype().bits}).bitcast(x.dtype());
 }
 

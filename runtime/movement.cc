@@ -27,11 +27,8 @@ Tensor Tensor::reshape(const Shape& to, Line at) const {
   if (!ok()) return *this;
   auto out = reshaped(shape(), to);
   if (!out.ok()) return Call::fail(out.error());
-  if (same(*out, shape())) return *this;
-  // A reshape of a reshape is one reshape; the way between does not matter.
-  Tensor source = *this;
-  while (source.node()->is(Op::Reshape)) source = Tensor(NodeRef::share(source.node()->src[0]));
-  return same(*out, source.shape()) ? source : make(Op::Reshape, dtype(), {source}, {}, *out);
+  if (same(*out, shape())) return snapshot();
+  return make(Op::Reshape, dtype(), {*this}, {}, *out);
 }
 
 Tensor Tensor::permute(const std::vector<int>& axes, Line at) const {
@@ -52,7 +49,7 @@ Tensor Tensor::permute(const std::vector<int>& axes, Line at) const {
   if (sorted != identity)
     return Call::fail("axes {} of {}, expected each axis once", print(Shape(axes.begin(), axes.end())),
                       describe(*this));
-  return arg == identity ? *this : make(Op::Permute, dtype(), {*this}, arg, out);
+  return arg == identity ? snapshot() : make(Op::Permute, dtype(), {*this}, arg, out);
 }
 
 Tensor Tensor::transpose(int a, int b, Line at) const {
@@ -92,7 +89,7 @@ Tensor Tensor::pad(const std::vector<std::pair<int64_t, int64_t>>& widths, const
     before.push_back(b);
     out[i].size += b + a;
   }
-  if (none) return *this;
+  if (none) return snapshot();
   Tensor padded = make(Op::Pad, dtype(), {*this}, before, out);
   if (value.as_double() == 0) return padded;
   // Ones, padded alike, say which elements are the tensor's own.
@@ -119,7 +116,7 @@ Tensor Tensor::shrink(const std::vector<std::pair<int64_t, int64_t>>& bounds, Li
     whole = false;
     out[i] = end - begin;
   }
-  return whole ? *this : make(Op::Shrink, dtype(), {*this}, offsets, out);
+  return whole ? snapshot() : make(Op::Shrink, dtype(), {*this}, offsets, out);
 }
 
 Tensor Tensor::narrow(int axis, const Tensor& offset, Dim length, Line at) const {
@@ -140,7 +137,7 @@ Tensor Tensor::narrow(int axis, const Tensor& offset, Dim length, Line at) const
       return Call::fail("[{}, {}) of axis {} of {}", print(*offset.literal()), begin + length.size, *a,
                         describe(*this));
     arg[static_cast<size_t>(*a)] = begin;
-    return same(out, shape()) ? *this : make(Op::Shrink, dtype(), {*this}, arg, out);
+    return same(out, shape()) ? snapshot() : make(Op::Shrink, dtype(), {*this}, arg, out);
   }
   arg.push_back(*a);
   return make(Op::Shrink, dtype(), {*this, offset.cast(dtype::i64)}, arg, out);
@@ -158,7 +155,7 @@ Tensor Tensor::flip(const Axes& axes, Line at) const {
   for (int i = 0; i < rank(); ++i)
     if (arg[static_cast<size_t>(i)])
       if (auto bad = fixed_axis(*this, i, "flip")) return *bad;
-  if (std::all_of(arg.begin(), arg.end(), [](int64_t a) { return a == 0; })) return *this;
+  if (std::all_of(arg.begin(), arg.end(), [](int64_t a) { return a == 0; })) return snapshot();
   return make(Op::Flip, dtype(), {*this}, arg, shape());
 }
 
@@ -167,7 +164,7 @@ Tensor Tensor::stride(const std::vector<int64_t>& steps, Line at) const {
   if (!ok()) return *this;
   if (static_cast<int>(steps.size()) != rank())
     return Call::fail("{} steps for {}, expected one for each axis", steps.size(), describe(*this));
-  Tensor x = *this;
+  Tensor x = snapshot();
   for (int i = 0; i < rank(); ++i) {
     const int64_t step = steps[static_cast<size_t>(i)];
     if (step < 1) return Call::fail("step {} of axis {}, expected at least 1", step, i);
@@ -292,7 +289,7 @@ Tensor Tensor::roll(int64_t by, int axis, Line at) const {
   if (!a.ok()) return Call::fail(a.error());
   if (auto bad = fixed_axis(*this, *a, "roll")) return *bad;
   const int64_t n = dim(*a).size, cut = ((-by % n) + n) % n;
-  if (cut == 0) return *this;
+  if (cut == 0) return snapshot();
   return cat({slice(*a, cut, std::nullopt), slice(*a, 0, cut)}, *a);
 }
 

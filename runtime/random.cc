@@ -111,7 +111,7 @@ Tensor xavier_uniform(const Shape& shape, DType dtype, Generator& from, Line at)
 
 Tensor dropout(const Operand& x, double probability, Generator& from) {
   Call call("dropout", x);
-  if (!x.ok() || probability == 0) return x;
+  if (!x.ok() || probability == 0) return x.snapshot();
   if (probability < 0 || probability >= 1)
     return Call::fail("a probability of {}, expected [0, 1)", probability);
   Tensor chance = uniform(from.key(), Shape(x.shape().begin(), x.shape().end()));

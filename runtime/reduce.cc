@@ -15,7 +15,7 @@ Shape kept_shape(const Tensor& x, const std::vector<int>& axes) {
 
 // Folds the axes of x, in x's dtype. `axes` are normal.
 Tensor fold(Op op, const Tensor& x, const std::vector<int>& axes, bool keep) {
-  if (!x.ok() || axes.empty()) return x;
+  if (!x.ok() || axes.empty()) return x.snapshot();
   std::vector<int64_t> arg{static_cast<int64_t>(op)};
   arg.insert(arg.end(), axes.begin(), axes.end());
   Tensor y = make(Op::Reduce, x.dtype(), {x}, arg, kept_shape(x, axes));

@@ -52,7 +52,12 @@ std::string describe(const Tensor& t) {
   return t.ok() ? fmt::format("{} {}", name(t.dtype()), print(t.shape())) : t.error_text();
 }
 
-Tensor Tensor::strong() const { return !ok() || !type().weak ? *this : Tensor(node()); }
+Tensor Tensor::snapshot() const {
+  Tensor t;
+  *t.state_ = *state_;
+  return t;
+}
+Tensor Tensor::strong() const { return ok() ? Tensor(node()) : *this; }
 
 Tensor Tensor::cast(DType to, Line at) const {
   Call call("cast", at);
@@ -67,7 +72,7 @@ Tensor Tensor::cast(DType to, Line at) const {
 
 Tensor Tensor::bitcast(DType to, Line at) const {
   Call call("bitcast", at);
-  if (!ok() || dtype() == to) return *this;
+  if (!ok() || dtype() == to) return snapshot();
   Shape out(shape().begin(), shape().end());
   if (to.is_bool() || to.kind == Kind::Void) return Call::fail("{} as {}", describe(*this), name(to));
   const int64_t from_bits = dtype().bits, to_bits = to.bits;
@@ -95,7 +100,8 @@ Tensor constant(DType dtype, const Scalar& value) {
 }
 
 Tensor broadcast_to(const Tensor& t, ShapeView shape) {
-  if (!t.ok() || std::equal(t.shape().begin(), t.shape().end(), shape.begin(), shape.end())) return t;
+  if (!t.ok() || std::equal(t.shape().begin(), t.shape().end(), shape.begin(), shape.end()))
+    return t.snapshot();
   Shape aligned(shape.size() - t.shape().size(), 1);
   aligned.insert(aligned.end(), t.shape().begin(), t.shape().end());
   Tensor x = t;
@@ -109,7 +115,7 @@ Tensor fill(const Tensor& scalar, ShapeView shape) { return broadcast_to(scalar,
 Tensor convert(const Tensor& t, Type type) {
   if (!t.ok()) return t;
   if (t.literal()) {
-    if (type.weak && t.dtype() == type.dtype) return t;
+    if (type.weak && t.dtype() == type.dtype) return t.snapshot();
     if (!t.literal()->fits(type.dtype))
       return Call::fail("the literal {} does not fit {}", print(*t.literal()), name(type.dtype));
     return Tensor(constant(type.dtype, *t.literal()).node(), type.weak);

@@ -64,7 +64,9 @@ class Tensor {
   [[nodiscard]] Tensor cast(DType to, Line at = Line::current()) const;
   // The same bits as elements of another width: the last axis absorbs the ratio.
   [[nodiscard]] Tensor bitcast(DType to, Line at = Line::current()) const;
-  // The same value, no longer weak.
+  // The value that it has now, in a handle of its own, which later assigns to this one do not change.
+  [[nodiscard]] Tensor snapshot() const;
+  // The same, no longer weak.
   [[nodiscard]] Tensor strong() const;
 
   // ---- movement: views, no copies

@@ -95,6 +95,16 @@ TEST(Assign, GivesANewVersionToAllCopiesOfTheHandle) {
   EXPECT_EQ(print(x.node()->shape), "(3)");
 }
 
+TEST(Assign, LeavesResultsOfOperationsThatChangedNothing) {
+  Tensor x = from_values<float>({1, -2});
+  const Tensor results[] = {x.cast(dtype::f32), x.reshape({2}),    x.permute({0}), x.pad({{0, 0}}),
+                            x.slice(0, 0, 2),   x.flip(Axes({})),  x.expand({2}),  x.bitcast(dtype::f32),
+                            x.sum(Axes({})),    x.narrow(0, 0, 2), x.roll(2, 0),   x.strong(),
+                            x.repeat({1}),      x.shrink({{0, 2}})};
+  x.assign(7);
+  for (const Tensor& y : results) EXPECT_EQ(numbers(y), (Numbers{1, -2}));
+}
+
 TEST(Assign, GivesMemoryToComputedValues) {
   Tensor x = zeros({2, 2});
   x.assign(x + 1);
