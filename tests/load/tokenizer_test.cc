@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <iterator>
 
 #include "runtime/load/gguf.h"
@@ -233,11 +233,11 @@ TEST(Tokenizer, IsFastOnHostileText) {
     NEEDS_ORACLE(oracle_path(name));
     LOAD(tokenizer, oracle_path(name));
     for (const std::string& text : texts) {
-      auto begin = std::chrono::steady_clock::now();
+      std::clock_t begin = std::clock();  // processor time: another process may hold the cores
       auto ids = tokenizer.encode(text, true, true);
-      std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
       ASSERT_TRUE(ids.ok()) << ids.error().message;
-      EXPECT_LT(seconds.count(), 5.0) << name << " on 200 KB of " << in_quotes(text.substr(0, 12));
+      EXPECT_LT(seconds, 5.0) << name << " on 200 KB of " << in_quotes(text.substr(0, 12));
     }
   }
 }
