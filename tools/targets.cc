@@ -1,0 +1,33 @@
+#include "tools/targets.h"
+
+#include "codegen/decompose.h"
+#include "codegen/target/x86/compile.h"
+#include "codegen/target/x86/supported.h"
+
+namespace doorbell {
+
+namespace {
+
+Result<Target> x86_target() {
+  x86::Features features = TRY(x86::host_features());
+  Target t;
+  t.isa = "x86-64";
+  t.version = fmt::format("1 {}", fmt::join(x86::names(features), " "));
+  bool wide = (features & x86::feature::avx512f) != 0;
+  t.tiling.lanes = wide ? 16 : 8;
+  t.tiling.registers = wide ? 30 : 16;
+  t.tiling.decompose = [](Graph& graph, Simplifier& simplify, const Node* sink) {
+    return decompose(graph, simplify, sink, x86::supported);
+  };
+  t.compile = [features](const Lowered& kernel) { return x86::compile(kernel, features); };
+  return t;
+}
+
+}  // namespace
+
+Result<Target> target_for(const Limits& limits) {
+  if (limits.isa == "x86-64") return x86_target();
+  return error("no target makes code for ISA {}", limits.isa);
+}
+
+}  // namespace doorbell
