@@ -27,7 +27,7 @@ struct Instruction {
   std::vector<uint32_t> in;    // the same of the sources. Load: index, gate. Store: index, value, gate
   std::vector<DType> types;    // of those sources
   Where where = Where::Param;  // Load and Store: which memory,
-  uint32_t memory = 0;         //   which param, or where in the workgroup's memory of that kind
+  uint32_t memory = 0;         //   which param, byte of Local, or element of Register memory
   DType element;               //   what it consists of
   int64_t elements = 0;        //   and how many
   int64_t arg = 0;             // Range: past its End. End: its Range. Otherwise the node's argument
@@ -198,46 +198,87 @@ class Group {
     return static_cast<uint64_t>(sum) & unit.acc.mask();
   }
 
-  // The first byte (registers: element) that a lane addresses, or an error when it leaves the memory. `span`
-  // is how many of those it moves.
-  Result<size_t> address(const Instruction& i, uint32_t lane, size_t unit, size_t span) {
-    const int64_t index = decode_int(i.types[0], words_[i.in[0] + lane]);
-    const auto size = static_cast<uint64_t>(i.elements);
-    if (index < 0 || static_cast<uint64_t>(index) > size ||
-        span > (size - static_cast<uint64_t>(index)) * unit)
-      return fail(i, lane, "index {} and {} bytes or registers leave {} elements of {}", index, span,
-                  i.elements, name(i.element));
-    return static_cast<size_t>(index) * unit;
-  }
-
   bool gated_off(const Instruction& i, size_t gate, uint32_t lane) {
     return i.in.size() > gate && !words_[i.in[gate] + lane];
   }
 
-  Status load(const Instruction& i) {
-    const auto bytes = static_cast<size_t>(i.type.bytes());
+  // The first byte that a lane addresses; `outside` when the `span` bytes from there on leave the memory.
+  static constexpr size_t outside = ~size_t{0};
+  size_t address(const Instruction& i, uint32_t lane, size_t span) {
+    const int64_t index = decode_int(i.types[0], words_[i.in[0] + lane]);
+    const auto size = static_cast<uint64_t>(i.elements), at = static_cast<uint64_t>(index);
+    const auto unit = static_cast<size_t>(i.element.bytes() * i.element.count);
+    return index < 0 || at > size || span > (size - at) * unit ? outside : at * unit;
+  }
+  Error leaves(const Instruction& i, uint32_t lane, size_t span) {
+    return fail(i, lane, "index {} and {} bytes leave {} elements of {}",
+                decode_int(i.types[0], words_[i.in[0] + lane]), span, i.elements, name(i.element));
+  }
+
+  // Copies elements between words and memory; the common widths without a call.
+  static void read(uint64_t* to, const std::byte* from, size_t bytes, size_t count) {
+    for (size_t e = 0; e < count; ++e, from += bytes) {
+      if (bytes == 4) to[e] = fetch<uint32_t>(from);
+      else if (bytes == 8) to[e] = fetch<uint64_t>(from);
+      else to[e] = 0, std::memcpy(to + e, from, bytes);
+    }
+  }
+  template <class T>
+  static T fetch(const std::byte* from) {
+    T value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+  static void write(std::byte* to, const uint64_t* from, size_t bytes, size_t count) {
+    for (size_t e = 0; e < count; ++e, to += bytes) {
+      if (bytes == 4) std::memcpy(to, from + e, 4);
+      else std::memcpy(to, from + e, bytes);
+    }
+  }
+
+  // Registers lie element by element, lane by lane; verify() has shown that their constant index is inside.
+  Status load_register(const Instruction& i) {
     for (uint32_t l = 0; l < lanes(i); ++l) {
       uint64_t* out = word(i.out, l, i.type);
-      std::fill_n(out, i.type.count, 0);
-      if (gated_off(i, 1, l)) continue;
-      if (i.where == Where::Register) {
-        size_t at = i.memory + TRY(address(i, l, i.element.count, i.type.count));
-        for (size_t e = 0; e < i.type.count; ++e, ++at) {
-          if (!register_set_[at * code_.lanes + l])
-            return fail(i, l, "reads a register that nothing was stored to");
-          out[e] = registers_[at * code_.lanes + l];
-        }
-      } else {
-        const auto unit = static_cast<size_t>(i.element.bytes() * i.element.count);
-        size_t at = TRY(address(i, l, unit, bytes * i.type.count));
-        const bool local = i.where == Where::Local;
-        if (local) at += i.memory;
-        const std::byte* from = (local ? local_.data() : params_[i.memory].data()) + at;
-        if (local && std::find(&local_set_[at], &local_set_[at] + bytes * i.type.count, 0) !=
-                         &local_set_[at] + bytes * i.type.count)
-          return fail(i, l, "reads local memory that nothing was stored to, at byte {}", at - i.memory);
-        for (size_t e = 0; e < i.type.count; ++e) std::memcpy(out + e, from + e * bytes, bytes);
+      const bool off = gated_off(i, 1, l);
+      for (size_t e = 0; e < i.type.count; ++e) {
+        const size_t at = (i.memory + e) * code_.lanes + l;
+        if (!off && !register_set_[at]) return fail(i, l, "reads a register that nothing was stored to");
+        out[e] = off ? 0 : registers_[at];
       }
+    }
+    if (!i.varying) spread(i);
+    return success();
+  }
+
+  void store_register(const Instruction& i) {
+    for (uint32_t l = 0; l < code_.lanes; ++l) {
+      if (gated_off(i, 2, l)) continue;
+      const uint64_t* value = word(i.in[1], l, i.type);
+      for (size_t e = 0; e < i.type.count; ++e) {
+        const size_t at = (i.memory + e) * code_.lanes + l;
+        registers_[at] = value[e];
+        register_set_[at] = 1;
+      }
+    }
+  }
+
+  Status load(const Instruction& i) {
+    if (i.where == Where::Register) return load_register(i);
+    const auto bytes = static_cast<size_t>(i.type.bytes()), span = bytes * i.type.count;
+    const bool local = i.where == Where::Local;
+    const std::byte* memory = local ? local_.data() + i.memory : params_[i.memory].data();
+    for (uint32_t l = 0; l < lanes(i); ++l) {
+      uint64_t* out = word(i.out, l, i.type);
+      if (gated_off(i, 1, l)) {
+        std::fill_n(out, i.type.count, 0);
+        continue;
+      }
+      const size_t at = address(i, l, span);
+      if (at == outside) return leaves(i, l, span);
+      if (local && std::memchr(local_set_.data() + i.memory + at, 0, span))
+        return fail(i, l, "reads local memory that nothing was stored to, at byte {}", at);
+      read(out, memory + at, bytes, i.type.count);
       if (i.type.is_bool())
         for (size_t e = 0; e < i.type.count; ++e)
           if (out[e] > 1) return fail(i, l, "loads {} as a bool", out[e]);
@@ -247,31 +288,18 @@ class Group {
   }
 
   Status store(const Instruction& i) {
-    const auto bytes = static_cast<size_t>(i.type.bytes());
-    if (i.where == Where::Register) {
-      for (uint32_t l = 0; l < code_.lanes; ++l) {
-        if (gated_off(i, 2, l)) continue;
-        size_t at = i.memory + TRY(address(i, l, i.element.count, i.type.count));
-        const uint64_t* value = word(i.in[1], l, i.type);
-        for (size_t e = 0; e < i.type.count; ++e, ++at) {
-          registers_[at * code_.lanes + l] = value[e];
-          register_set_[at * code_.lanes + l] = 1;
-        }
-      }
-      return success();
-    }
-    const size_t span = bytes * i.type.count;
-    const auto unit = static_cast<size_t>(i.element.bytes() * i.element.count);
+    if (i.where == Where::Register) return store_register(i), success();
+    const auto bytes = static_cast<size_t>(i.type.bytes()), span = bytes * i.type.count;
+    const bool local = i.where == Where::Local;
+    std::byte* memory = local ? local_.data() + i.memory : params_[i.memory].data();
     stored_.clear();
     for (uint32_t l = 0; l < lanes(i); ++l) {
       if (gated_off(i, 2, l)) continue;
-      size_t at = TRY(address(i, l, unit, span));
+      const size_t at = address(i, l, span);
+      if (at == outside) return leaves(i, l, span);
       stored_.emplace_back(at, l);
-      const bool local = i.where == Where::Local;
-      if (local) at += i.memory, std::fill_n(&local_set_[at], span, uint8_t{1});
-      std::byte* to = (local ? local_.data() : params_[i.memory].data()) + at;
-      const uint64_t* value = word(i.in[1], l, i.type);
-      for (size_t e = 0; e < i.type.count; ++e) std::memcpy(to + e * bytes, value + e, bytes);
+      if (local) std::memset(local_set_.data() + i.memory + at, 1, span);
+      write(memory + at, word(i.in[1], l, i.type), bytes, i.type.count);
     }
     if (!std::ranges::is_sorted(stored_)) std::ranges::sort(stored_);
     for (size_t k = 1; k < stored_.size(); ++k)
@@ -300,8 +328,8 @@ const Node* root(const Node* memory) {
 struct Layout {
   std::unordered_map<const Node*, uint32_t> base;  // Allocs
 
-  void access(KernelCode& code, Instruction& i, const Node* memory) const {
-    memory = root(memory);
+  void access(KernelCode& code, Instruction& i, const Node* node) const {
+    const Node* memory = root(node->src[0]);
     i.element = memory->dtype;
     if (memory->is(Op::Param)) {
       i.where = Where::Param;
@@ -311,6 +339,8 @@ struct Layout {
       i.where = memory->arg[1] == static_cast<int64_t>(Space::Local) ? Where::Local : Where::Register;
       i.memory = base.at(memory);
       i.elements = memory->arg[2];
+      if (i.where == Where::Register)
+        i.memory += static_cast<uint32_t>(node->src[1]->as_int() * memory->dtype.count);
     }
   }
 };
@@ -383,7 +413,7 @@ Result<KernelEvaluator> KernelEvaluator::make(const Lowered& kernel) {
       }
       case Op::Load:
       case Op::Store:
-        layout.access(*code, i, node->src[0]);
+        layout.access(*code, i, node);
         for (const Node* s : node->src.subspan(1)) take(s);
         if (node->is(Op::Store)) i.type = node->src[2]->dtype;
         break;

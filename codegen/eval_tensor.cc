@@ -73,7 +73,8 @@ class Evaluation {
 
   Status add(const Node* node) {
     if (node->is(Op::Sink)) return error("evaluate: a sink has no value");
-    for (const Dim& d : node->shape) TRY(value_of(d));
+    for (const Dim& d : node->shape)
+      if (auto n = d.symbol ? symbol_value(d.symbol, d.size) : d.size; !n.ok()) return n.error();
     Array out{node->dtype, sizes_of(node->shape), {}};
     out.data.resize(static_cast<size_t>(product(out.shape) * node->dtype.bytes()));
     TRY(compute_into(node, out));
@@ -92,7 +93,6 @@ class Evaluation {
       return error("evaluate: symbol {} is {}, expected at most {}", id, it->second, max);
     return it->second;
   }
-  Result<int64_t> value_of(const Dim& d) { return d.symbol ? symbol_value(d.symbol, d.size) : d.size; }
   // As many elements of each axis as there are now; add() has shown that every symbol has a value.
   Sizes extents(ShapeView shape) {
     Sizes out;

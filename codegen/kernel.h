@@ -52,7 +52,7 @@ struct Lowered {
   std::vector<KernelParam> params;
   std::vector<uint32_t> symbols;  // process-wide ids
   uint32_t grid[3] = {1, 1, 1};
-  [[nodiscard]] Hash128 hash() const;  // of everything but the name
+  [[nodiscard]] Hash128 hash() const;  // of everything but the name and the symbols' ids
 };
 std::string print(const Lowered& kernel);
 // Reads what print() writes; the error names the line.

@@ -245,9 +245,8 @@ TEST(KernelEvaluator, RefusesAccessesOutsideOfAParam) {
   EXPECT_EQ(strict_error("%5 = const i32 [4]\n%6 = mul i32 %4 %5\n%7 = add i32 %6 %2\n%8 = load i32 %0 %7\n"),
             "");
   EXPECT_EQ(strict_error("%5 = const i32 [6]\n%6 = mul i32 %4 %5\n%7 = add i32 %6 %2\n%8 = load i32 %0 %7\n"),
-            "kernel strict, %8 = load i32, group (0, 1, 0), lane 2: index 8 and 4 bytes or registers leave 8 "
-            "elements "
-            "of i32");
+            "kernel strict, %8 = load i32, group (0, 1, 0), lane 2: index 8 and 4 bytes leave 8 "
+            "elements of i32");
   EXPECT_THAT(strict_error("%5 = const i32 [1]\n%6 = sub i32 %2 %5\n%7 = load i32 %0 %6\n"),
               HasSubstr("lane 0: index -1"));
   EXPECT_THAT(strict_error("%5 = const i32 [7]\n%6 = load i64 %0 %5\n"), HasSubstr("index 7 and 8 bytes"));

@@ -51,7 +51,6 @@ TEST(Numeric, EveryOpOnEveryTypeEqualsNumpyAndMlDtypes) {
     }
     const auto expected = unpack(*data, at, *result, count);
     std::vector<uint64_t> found(count);
-    // Two of three calls are of several elements: both ways of compute() are held to the oracle.
     compute(*op, *result, *operand, pointers, found.data(), count);
     int shown = 0;
     for (size_t i = 0; i < count && shown < 3; ++i)
@@ -115,12 +114,11 @@ TEST(Numeric, IdentitiesLeaveEveryValueAsItIs) {
     for (const OpRow& r : op_table()) {
       if (!reduces(r.op) || !defined(r.op, type)) continue;
       for (uint64_t x = 0; x < 256; ++x) {
-        // The high bits too; a bool is 0 or 1; max and min keep no NaN of their own, and 0 + -0 is 0.
+        // The high bits too. 0 + -0 is 0, so the zeros are left out.
         uint64_t bits = type.is_bool() ? x & 1 : (x << (type.bits - 8) | x) & type.mask();
         const uint64_t operands[] = {identity(r.op, type), bits};
         const DType types[] = {type, type};
         if (type.is_float() && decode(type, bits) == 0) continue;
-        // Types without infinity hold no more than their largest number, so that is the bound there.
         EXPECT_TRUE(same_value(type, compute(r.op, type, operands, types), bits))
             << text(r.op) << " " << type_name << " " << bits;
       }
