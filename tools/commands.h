@@ -10,6 +10,7 @@ namespace doorbell {
 
 void add_env(CLI::App& app, int& exit_status);
 void add_fetch(CLI::App& app, int& exit_status);
+void add_run(CLI::App& app, int& exit_status);
 
 // Prints an error the way every command does and gives the exit status.
 inline int report(const Error& error) {

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
                "doorbell");
   app.require_subcommand(1);
   int exit_status = 0;
+  add_run(app, exit_status);
   add_fetch(app, exit_status);
   add_env(app, exit_status);
   // CLI11 would only say that a command is missing.

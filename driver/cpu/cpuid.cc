@@ -24,26 +24,26 @@ struct Row {
 
 // clang-format off
 constexpr Row kFeatures[] = {
-    {"sse4.2",     1, 0, ecx, 20, none},
+    {"sse4_2",     1, 0, ecx, 20, none},
     {"popcnt",     1, 0, ecx, 23, none},
     {"movbe",      1, 0, ecx, 22, none},
     {"lzcnt",      0x80000001, 0, ecx, 5, none},
-    {"bmi",        7, 0, ebx,  3, none},
+    {"bmi1",       7, 0, ebx,  3, none},
     {"bmi2",       7, 0, ebx,  8, none},
     {"avx",        1, 0, ecx, 28, ymm},
     {"f16c",       1, 0, ecx, 29, ymm},
     {"fma",        1, 0, ecx, 12, ymm},
     {"avx2",       7, 0, ebx,  5, ymm},
-    {"avxvnni",    7, 1, eax,  4, ymm},
+    {"avx_vnni",   7, 1, eax,  4, ymm},
     {"avx512f",    7, 0, ebx, 16, zmm},
     {"avx512dq",   7, 0, ebx, 17, zmm},
     {"avx512cd",   7, 0, ebx, 28, zmm},
     {"avx512bw",   7, 0, ebx, 30, zmm},
     {"avx512vl",   7, 0, ebx, 31, zmm},
     {"avx512vbmi", 7, 0, ecx,  1, zmm},
-    {"avx512vnni", 7, 0, ecx, 11, zmm},
-    {"avx512bf16", 7, 1, eax,  5, zmm},
-    {"avx512fp16", 7, 0, edx, 23, zmm},
+    {"avx512_vnni", 7, 0, ecx, 11, zmm},
+    {"avx512_bf16", 7, 1, eax,  5, zmm},
+    {"avx512_fp16", 7, 0, edx, 23, zmm},
 };
 // clang-format on
 

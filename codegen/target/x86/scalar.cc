@@ -114,6 +114,13 @@ void Selector::scalar_alu(const Node* node) {
     }
     default: break;
   }
+  // imul by a number names its destination apart.
+  if (Arg by = scalar_or_imm(y); node->is(NodeOp::Mul) && !by.follows)
+    return result(e_.make(op("imul"), c, {scalar(x), by}));
+  if (node->is(NodeOp::Mul) && (x->is(NodeOp::Const) || y->is(NodeOp::Const))) {  // has three operands
+    const Arg factor = scalar_or_imm(y->is(NodeOp::Const) ? y : x);
+    if (!factor.follows) return result(e_.make(op("imul"), c, {scalar(y->is(NodeOp::Const) ? x : y), factor}));
+  }
   for (const Plain& row : plain)
     if (row.op == node->op) return result(e_.change(row.x86, c, scalar(x), {scalar_or_imm(y)}));
   DOORBELL_CHECK(false, "kernel {}: x86 has no uniform {} of {}", kernel_.name, text(node->op), name(t));

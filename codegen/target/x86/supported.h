@@ -8,7 +8,7 @@
 namespace doorbell::x86 {
 
 // Types are those of the operands (Where: of its two values) and of the result.
-bool supported(Op op, DType from, DType to);
+bool supported(doorbell::Op op, DType from, DType to);
 
 // An error that names the first node of the kernel that is not.
 Status check_supported(const Lowered& kernel);
