@@ -19,7 +19,8 @@ Result<T> load(const model::KernelCall& call, uint64_t address) {
 template <class T>
 Status store(const model::KernelCall& call, uint64_t address, T value) {
   auto bytes = TRY(call.memory.at(GpuAddr(address), Bytes(sizeof(T))));
-  std::memcpy(bytes.data(), &value, sizeof value);
+  // Coherent memory is written whole, as hardware writes aligned words.
+  std::atomic_ref(*reinterpret_cast<T*>(bytes.data())).store(value, std::memory_order_release);
   return success();
 }
 
@@ -95,11 +96,13 @@ const SuiteKernel kKernels[] = {
      {"\x48\x8b\x07\x48\xff\xc8\x75\xfb\xc3", 9},
      spin},
     {"hang", {}, 0, "1: jmp 1b", {"\xeb\xfe", 2}, hang},
-    // What only a processor can do wrong:
+    // What only a processor can do:
     {"illegal",  {}, 0, "nop; ud2", {"\x90\x0f\x0b", 3}, nullptr},
     {"divide",   {}, 0, "xor ecx, ecx; xor edx, edx; div ecx; ret", {"\x31\xc9\x31\xd2\xf7\xf1\xc3", 7}, nullptr},
     {"overflow", {}, 0, "1: push rax; jmp 1b", {"\x50\xeb\xfd", 3}, nullptr},
     {"jump",     {}, 0, "xor eax, eax; jmp rax", {"\x31\xc0\xff\xe0", 4}, nullptr},
+    {"meet",     {kBuffer}, 0, "mov rax, qword ptr [rdi]; lock inc dword ptr [rax]; 1: pause; cmp dword ptr [rax], 2; jb 1b; ret",
+     {"\x48\x8b\x07\xf0\xff\x00\xf3\x90\x83\x38\x02\x72\xf9\xc3", 14}, nullptr},
     {"control",  {kBuffer}, 0, "mov rax, qword ptr [rdi]; stmxcsr dword ptr [rax]; ret", {"\x48\x8b\x07\x0f\xae\x18\xc3", 7}, nullptr},
 };
 // clang-format on
