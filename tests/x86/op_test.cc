@@ -71,7 +71,7 @@ Bytes inputs(DType t, size_t n, std::mt19937_64& random) {
 
 DType result(Op op, DType t) { return op == Op::Lt || op == Op::Eq || op == Op::Ne ? boolean : t; }
 
-// Three rows of results: of lanes, of lanes and a uniform, of uniforms.
+// Rows of results: of lanes, of lanes and a uniform, of uniforms, and of each with a constant.
 void check(Op op, DType from, DType to, int lanes, std::mt19937_64& random) {
   SCOPED_TRACE(fmt::format("{} of {} to {}, {} lanes", text(op), name(from), name(to), lanes));
   Graph g;
@@ -85,9 +85,16 @@ void check(Op op, DType from, DType to, int lanes, std::mt19937_64& random) {
     in.push_back(b.param(type_of(i), n));
     data.push_back(inputs(type_of(i), static_cast<size_t>(n), random));
   }
-  auto z1 = b.param(to, n), z2 = b.param(to, n), z3 = b.param(to, n);
-  for (int i = 0; i < 3; ++i) data.emplace_back(static_cast<size_t>(n * to.bytes()));
+  auto z1 = b.param(to, n), z2 = b.param(to, n), z3 = b.param(to, n), z4 = b.param(to, n),
+       z5 = b.param(to, n);
+  for (int i = 0; i < 5; ++i) data.emplace_back(static_cast<size_t>(n * to.bytes()));
   auto lane = b.lane(), width = b.i(lanes);
+  const int fixed =
+      static_cast<int>(random() % static_cast<uint64_t>(arity));  // this operand is a constant, too
+  uint64_t pattern = 0;
+  std::memcpy(&pattern, inputs(type_of(fixed), 1, random).data(),
+              static_cast<size_t>(type_of(fixed).bytes()));
+  auto constant = b.bits(type_of(fixed), pattern);
   auto r = b.loop(b.i(rows), 1);
   auto index = b.op(Op::Add, {b.op(Op::Mul, {r, width}), lane});
   std::vector<const Node*> v, u;
@@ -101,7 +108,9 @@ void check(Op op, DType from, DType to, int lanes, std::mt19937_64& random) {
   mixed.back() = u.back();
   auto s2 = arity > 1 ? b.store(z2, index, apply(mixed)) : s1;
   auto s3 = b.store(z3, r, apply(u));
-  b.end(r, {s1, s2, s3});
+  v[static_cast<size_t>(fixed)] = u[static_cast<size_t>(fixed)] = constant;
+  auto s4 = b.store(z4, index, apply(v)), s5 = b.store(z5, r, apply(u));
+  b.end(r, {s1, s2, s3, s4, s5});
   compare(b.k, data);
 }
 

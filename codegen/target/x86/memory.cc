@@ -444,6 +444,7 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
         at = machine::mem(w, sum, 0);
       }
       at.index = indices;
+      at.bits = static_cast<uint16_t>(bits_of(c));
       at.scale = static_cast<uint8_t>(direct ? element : 1);
       at.cls = static_cast<uint8_t>(cls(n * 32 <= 128 ? RegClass::xmm : RegClass::ymm));
       Reg d = e_.copied(e_.zero(c), c), k = e_.vec();

@@ -119,7 +119,8 @@ void Selector::scalar_alu(const Node* node) {
     return result(e_.make(op("imul"), c, {scalar(x), by}));
   if (node->is(NodeOp::Mul) && (x->is(NodeOp::Const) || y->is(NodeOp::Const))) {  // has three operands
     const Arg factor = scalar_or_imm(y->is(NodeOp::Const) ? y : x);
-    if (!factor.follows) return result(e_.make(op("imul"), c, {scalar(y->is(NodeOp::Const) ? x : y), factor}));
+    if (!factor.follows)
+      return result(e_.make(op("imul"), c, {scalar(y->is(NodeOp::Const) ? x : y), factor}));
   }
   for (const Plain& row : plain)
     if (row.op == node->op) return result(e_.change(row.x86, c, scalar(x), {scalar_or_imm(y)}));

@@ -209,6 +209,9 @@ Arg Selector::scalar_or_imm(const Node* node) {
   if (node->is(NodeOp::Const)) {
     int64_t value = node->dtype.is_int() ? node->as_int() : node->arg[0];
     if (node->dtype.bits <= 32) value = static_cast<int32_t>(value);
+    // Immediates of 32-bit instructions are unsigned, but for those of one byte, which are sign-extended.
+    if (node->dtype.bits <= 32)
+      return imm(value >= INT8_MIN && value <= INT8_MAX ? value : value & UINT32_MAX);
     if (value >= INT32_MIN && value <= INT32_MAX) return imm(value);
   }
   return scalar(node);
