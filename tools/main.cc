@@ -5,11 +5,13 @@
 #include <string>
 
 #include "hal/base/env.h"
+#include "hal/base/trace.h"
 #include "tools/commands.h"
 
 int main(int argc, char** argv) {
   using namespace doorbell;
   if (Status state = check_env(); !state) return report(state.error());
+  if (Status state = trace_start(); !state) return report(state.error());
   CLI::App app("doorbell trains and runs models by writing machine code and command packets itself.",
                "doorbell");
   app.require_subcommand(1);

@@ -36,8 +36,9 @@ struct Writer {
   }
   void close() {
     if (!file) return;
-    // An empty object ends the list of events, each of which is followed by a comma.
-    pending += "{}]\n";
+    // Every event is followed by a comma: one more must end the list. This one puts the host on top.
+    pending += R"({"ph":"M","name":"process_sort_index","pid":1,"tid":0,"args":{"sort_index":-1}}])";
+    pending += '\n';
     flush();
     std::fclose(file);
     file = nullptr;

@@ -135,7 +135,7 @@ class Conformance : public testing::TestWithParam<Row> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, Conformance, testing::ValuesIn(kRows),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 
 TEST(Backends, EachHasARowInTheSuite) {
   for (const Backend& backend : backends()) {
