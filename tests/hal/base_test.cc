@@ -169,7 +169,7 @@ TEST_F(TraceTest, WritesSpansOfHostAndDevicesOnOneClock) {
   std::set<std::string> names;
   for (const auto& event : events) {
     if (event.value("ph", "") == "X") spans[event["name"]] = event;
-    if (event.value("ph", "") == "M") names.insert(event["args"]["name"]);
+    if (event.value("ph", "") == "M") names.insert(event["args"].value("name", ""));
   }
   ASSERT_EQ(spans.size(), 3u);
   const auto& kernel = spans["kernel\n"];
