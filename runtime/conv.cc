@@ -27,7 +27,8 @@ Scalar lowest(DType d) {
 
 }  // namespace
 
-Tensor conv2d(const Operand& x, const Tensor& weight, const std::optional<Tensor>& bias, const Conv2d& o) {
+Tensor conv2d(const Operand& x, const Tensor& weight, const std::optional<Tensor>& bias,
+              const Conv2dOptions& o) {
   Call call("conv2d", x);
   if (const Tensor* bad = first_error<Tensor>(x, weight)) return *bad;
   const int64_t outputs = weight.dim(0).size, inputs = weight.dim(1).size;
@@ -48,14 +49,14 @@ Tensor conv2d(const Operand& x, const Tensor& weight, const std::optional<Tensor
   return bias ? y + bias->reshape({outputs, 1, 1}) : y;
 }
 
-Tensor max_pool2d(const Operand& x, const Pool2d& o) {
+Tensor max_pool2d(const Operand& x, const Pool2dOptions& o) {
   Call call("max_pool2d", x);
   if (!x.ok()) return x;
   if (x.rank() != 4) return Call::fail("{}, expected (n, c, h, w)", describe(x));
   return patches(x, o.size, o.stride.value_or(o.size), o.padding, o.dilation, lowest(x.dtype())).max({3, 5});
 }
 
-Tensor avg_pool2d(const Operand& x, const Pool2d& o) {
+Tensor avg_pool2d(const Operand& x, const Pool2dOptions& o) {
   Call call("avg_pool2d", x);
   if (!x.ok()) return x;
   if (x.rank() != 4) return Call::fail("{}, expected (n, c, h, w)", describe(x));

@@ -119,7 +119,7 @@ Tensor batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance,
   return rounded(scaled(y, weight, bias, &x), x);
 }
 
-Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const Attention& options) {
+Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   Call call("attention", q);
   if (const Tensor* bad = first_error<Tensor>(q, k, v)) return *bad;
   const Dim heads = q.dim(-3), groups = k.dim(-3);

@@ -27,7 +27,7 @@ Tensor batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance,
                   const std::optional<Tensor>& weight = {}, const std::optional<Tensor>& bias = {},
                   double eps = 1e-5);
 
-struct Attention {
+struct AttentionOptions {
   std::optional<Tensor> mask =
       {};               // broadcasts to (.., heads, queries, keys): bool (true: attend) or a summand
   bool causal = false;  // query i sees keys up to i + keys - queries: the last query sees all
@@ -35,7 +35,7 @@ struct Attention {
 };
 // q (.., heads, queries, width), k and v (.., key heads, keys, width): key heads divide heads, and each
 // serves a run of neighbours (grouped-query attention).
-Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const Attention& options = {});
+Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 // Logits (.., classes), classes (..) as integers: the mean of -log softmax; a target outside of the classes
 // counts as a loss of 0.

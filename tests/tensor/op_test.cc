@@ -41,7 +41,7 @@ std::vector<std::pair<int64_t, int64_t>> pairs(P p, size_t first) {
 }
 std::array<int64_t, 2> two(P p, size_t k) { return {i(p[k]), i(p[k + 1])}; }
 std::optional<Tensor> maybe(X x, size_t k) { return k < x.size() ? std::optional(x[k]) : std::nullopt; }
-Pool2d pool(P p) { return {two(p, 0), two(p, 2), two(p, 4), two(p, 6)}; }
+Pool2dOptions pool(P p) { return {two(p, 0), two(p, 2), two(p, 4), two(p, 6)}; }
 
 // clang-format off
 #define UNARY(f) {#f, [](X x, P) -> Outputs { return {f(x[0])}; }}
