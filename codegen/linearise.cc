@@ -209,7 +209,10 @@ class Lineariser {
   void lower_node(const Node* n) {
     if (n->is(Op::Reduce)) {
       if (loops_of(n).empty()) {
-        value_[n] = fold_values(n, push(identity_of(n)));
+        const Node* sum = push(identity_of(n));
+        for (const Node* v : n->src.first(static_cast<size_t>(n->arg[1])))
+          sum = fold_value(n, v, sum, home_[n]);
+        value_[n] = sum;
         return;
       }
       const Node* loop = loops_of(n).front();
@@ -263,18 +266,18 @@ class Lineariser {
   const Node* identity_of(const Node* reduce) {
     return g_.constant_bits(reduce->dtype, identity(static_cast<Op>(reduce->arg[0]), reduce->dtype));
   }
-  // The values of a Reduce folded onto `sum`, in order. An iteration that is masked off, by a Where that gives the
-  // identity, leaves the sum as it is: also that of an fma, so that masks never change a bit.
-  const Node* fold_values(const Node* reduce, const Node* sum) {
+  // One more value folded onto `sum`. An iteration that is masked off, by a Where that gives the identity,
+  // leaves the sum as it is: also that of an fma, so that masks never change a bit.
+  const Node* fold_value(const Node* reduce, const Node* v, const Node* sum, const Node* block) {
     auto op = static_cast<Op>(reduce->arg[0]);
     const Node* start = identity_of(reduce);
-    for (const Node* v : reduce->src.first(static_cast<size_t>(reduce->arg[1]))) {
-      if (v == start) continue;
-      bool masked = v->is(Op::Where) && v->src[2] == start;
-      const Node* next = contract(g_.make(op, reduce->dtype, {sum, value_.at(masked ? v->src[1] : v)}));
-      sum = masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
-    }
-    return sum;
+    if (v == start) return sum;
+    bool masked = v->is(Op::Where) && v->src[2] == start;
+    const Node* folded = masked ? v->src[1] : v;
+    for (const Node* need : {folded, masked ? v->src[0] : folded})
+      if (home_[need] == block) visit(need, block);
+    const Node* next = contract(g_.make(op, reduce->dtype, {sum, value_.at(folded)}));
+    return masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
   }
 
   void emit_loop(const Node* r) {
@@ -292,26 +295,37 @@ class Lineariser {
     const Node* range = g_.make(Op::Range, index_, {value_.at(r->src[0])},
                                 {r->arg[0], static_cast<int64_t>(RangeKind::Loop)});
     value_[r] = push(range);
-    emit_block(r);
-    std::vector<const Node*> end{range};
+    // Each value is made when it is folded, and all reductions take their first values before the next: what
+    // they share is near, and little is alive at a time.
+    std::vector<const Node*> sums;
+    int64_t rounds = 0;
     for (const Node* reduce : loop.reductions) {
       const Node* before = make(Op::After, reduce->dtype, {allocs_.at(reduce), inits_.at(reduce), range});
-      const Node* sum = fold_values(reduce, make(Op::Load, reduce->dtype, {before, zero()}));
-      end.push_back(make(Op::Store, dtype::none, {allocs_.at(reduce), zero(), sum}));
+      sums.push_back(make(Op::Load, reduce->dtype, {before, zero()}));
+      rounds = std::max(rounds, reduce->arg[1]);
     }
+    for (int64_t i = 0; i < rounds; ++i)
+      for (size_t j = 0; j < sums.size(); ++j)
+        if (const Node* reduce = loop.reductions[j]; i < reduce->arg[1])
+          sums[j] = fold_value(reduce, reduce->src[static_cast<size_t>(i)], sums[j], r);
+    emit_block(r);
+    std::vector<const Node*> end{range};
+    for (size_t j = 0; j < sums.size(); ++j)
+      end.push_back(make(Op::Store, dtype::none, {allocs_.at(loop.reductions[j]), zero(), sums[j]}));
     for (const Node* child : loop.children) end.push_back(ends_.at(child));
     ends_[r] = push(g_.make(Op::End, dtype::none, end));
   }
 
   void emit_block(const Node* block) {
     Loop& loop = loops_[block];
-    // Loops of the output axes and stores last: everything they need stands before them.
-    for (const Node* n : loop.nodes) {
-      if (is_loop(n) || n->is(Op::Sink)) continue;
-      visit(n, block);
+    for (const Node* n : loop.nodes)
+      if (n->is(Op::Store)) visit(n, block);
+    // What the loops in it need stands before them.
+    for (const Node* child : loop.children) {
+      if (loops_[child].emitted) continue;
+      for (const Node* need : loop_needs(child, block)) visit(need, block);
+      emit_loop(child);
     }
-    for (const Node* child : loop.children)
-      if (!loops_[child].emitted) emit_loop(child);
   }
 
   Graph& g_;

@@ -110,6 +110,13 @@ Bounds Simplifier::bounds(const Node* node) {
     case Op::Cast:
       if (node->src[0]->dtype.is_int() || node->src[0]->dtype.is_bool()) b = of(0);
       break;
+    case Op::And:
+      if (of(0).min >= 0 && of(1).min >= 0) b = {0, std::min(of(0).max, of(1).max)};
+      break;
+    case Op::Shr:
+      if (node->src[1]->is(Op::Const) && of(0).min >= 0 && of(1).min >= 0 && of(1).max < 63)
+        b = {of(0).min >> of(1).max, of(0).max >> of(1).max};
+      break;
     case Op::Lt:
     case Op::Eq:
     case Op::Ne: b = {0, 1}; break;
@@ -229,11 +236,37 @@ const Node* Simplifier::index_step(const Node* node) {
 
 const Node* Simplifier::step(const Node* node) {
   if (row(node->op).cls != OpClass::Alu) {
+    if (node->is(Op::Load) && node->src.size() == 3 && node->src[2]->is(Op::Const))
+      return node->src[2]->as_int() ? graph_.make(Op::Load, node->dtype, node->src.first(2))
+                                    : graph_.constant(node->dtype, 0);
     if (node->is(Op::Range) && !node->src.empty() && node->src[0]->is_const(1))
       return graph_.constant_int(dtype::index, 0);
     return nullptr;
   }
   if (const Node* folded = fold_constant(graph_, node); folded && folded != node) return folded;
+  // A comparison of an index that was cast to a type that holds it, with a number: of the index itself.
+  if (node->dtype.is_bool() && node->src.size() == 2 && node->src[1]->is(Op::Const) &&
+      node->src[0]->is(Op::Cast) && node->src[0]->src[0]->dtype == dtype::index &&
+      node->src[0]->dtype.is_int()) {
+    DType type = node->src[0]->dtype;
+    Bounds b = bounds(node->src[0]->src[0]);
+    int64_t number = node->src[1]->as_int();
+    bool holds = b.min >= 0 && (type.bits == 64 || b.max < (1LL << (type.bits - 1)));
+    if (holds && (type.kind == Kind::Signed || number >= 0))
+      return graph_.alu(node->op, {node->src[0]->src[0], graph_.constant_int(dtype::index, number)});
+  }
+  // An integer cast to a type that holds it and on to a third: at once.
+  if (node->is(Op::Cast) && node->src[0]->is(Op::Cast)) {
+    const Node* x = node->src[0]->src[0];
+    DType between = node->src[0]->dtype;
+    if (x->dtype.is_int() && between.is_int() && between.kind != Kind::Index &&
+        x->dtype.kind != Kind::Index) {
+      Bounds b = bounds(x);
+      int64_t high =
+          between.bits == 64 ? INT64_MAX : (1LL << (between.bits - (between.kind == Kind::Signed))) - 1;
+      if (b.min >= 0 && b.max <= high) return graph_.cast(x, node->dtype);
+    }
+  }
   if (node->dtype.is_bool() && node->src.size() == 2 && node->src[0]->dtype == dtype::index) {
     Bounds a = bounds(node->src[0]), b = bounds(node->src[1]);
     auto truth = [&](bool v) { return graph_.constant_int(dtype::boolean, v); };

@@ -398,6 +398,10 @@ class Tiler {
         }
     }
     if (useful.size() > 2) useful.erase(useful.begin(), useful.end() - 2);
+    // Registers for values on their way into an accumulator.
+    int64_t arithmetic = 0;
+    for (const Node* n : body) arithmetic += row(n->op).cls == OpClass::Alu && n->dtype != dtype::index;
+    int64_t temporaries = arithmetic <= 2 ? 1 : 4;
     double best = 1e30;
     std::vector<int64_t> trial(axes_.size(), 1);
     auto consider = [&](int64_t first, int64_t second) {
@@ -415,7 +419,7 @@ class Tiler {
         waste *= static_cast<double>((n + step - 1) / step * step) / static_cast<double>(n);
       }
       int64_t shared = useful.size() == 2 ? std::min(trial[useful[0]], trial[useful[1]]) : 1;
-      if (copies * accumulators + shared + 1 > target_.registers) return;
+      if (copies * accumulators + shared + temporaries > target_.registers) return;
       double cost = body_cost(depends, body, trial) * waste + 4.0 / static_cast<double>(copies);
       if (cost < best) best = cost, unroll = trial;
     };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "hal/base/env.h"
 #include "runtime/kernel_cache.h"
@@ -191,14 +192,53 @@ Result<const Kernel*> Engine::kernel(Graph& graph, const Item& item, std::span<c
     }
     if (debug_level() >= 5) fmt::print(stderr, "{}\n", print(lowered));
     cached.image = TRY(target_.compile(lowered));
+    if (debug_level() >= 6 && target_.disassemble)
+      fmt::print(stderr, "{}:\n{}\n", lowered.name, target_.disassemble(cached.image));
     cached.grid = {lowered.grid[0], lowered.grid[1], lowered.grid[2]};
     cached.symbols = lowered.symbols;
     store_kernel(disk_key, cached);
   }
   Program program = TRY(device_.load(cached.image));
-  auto made = std::make_unique<Kernel>(Kernel{std::move(program), cached.grid, cached.symbols});
+  auto made =
+      std::make_unique<Kernel>(Kernel{std::move(program), cached.grid, cached.symbols, cached.image.name});
   return (kernels_[key] = std::move(made)).get();
 }
+
+struct Captured::Profile {
+  struct Line {
+    std::string name;
+    double operations;  // arithmetic, as the graph counts it
+    int64_t bytes;      // of all the memory that it names
+  };
+  Buffer stamps;
+  std::vector<Line> lines;
+};
+
+namespace {
+
+// Arithmetic on floats that a kernel does: each op as often as the loops run that it depends on.
+double operations(const Node* sink) {
+  std::unordered_map<const Node*, std::set<const Node*>> ranges;
+  double count = 0;
+  for (const Node* n : topological(std::span(&sink, 1))) {
+    std::set<const Node*>& mine = ranges[n];
+    for (const Node* s : n->src) mine.insert(ranges[s].begin(), ranges[s].end());
+    if (n->is(Op::Range)) mine.insert(n);
+    bool arithmetic =
+        row(n->op).cls == OpClass::Alu && n->dtype.is_float() && !n->is(Op::Cast) && !n->is(Op::Bitcast);
+    if (arithmetic || n->is(Op::Reduce)) {
+      double times = 1;
+      for (const Node* r : mine)
+        times *= static_cast<double>(r->src[0]->is(Op::Const) ? r->src[0]->as_int() : r->src[0]->arg[2]);
+      count += times;
+    }
+    if (n->is(Op::Reduce))
+      for (const Node* r : n->src.subspan(static_cast<size_t>(n->arg[1]))) mine.erase(r);
+  }
+  return count;
+}
+
+}  // namespace
 
 Result<Captured> Engine::capture(const Schedule& schedule) {
   Captured out;
@@ -239,6 +279,22 @@ Result<Captured> Engine::capture(const Schedule& schedule) {
   Commands commands;
   Hazards hazards;
   std::vector<uint64_t> arguments;
+  Captured::Profile* profile = nullptr;
+  if (debug_level() >= 2) {
+    out.profile_ = std::make_shared<Captured::Profile>();
+    profile = out.profile_.get();
+    profile->stamps = TRY(device_.allocate(Bytes(8 * (schedule.items.size() + 1)), BufferKind::host_visible));
+    commands.timestamp(profile->stamps.address());
+  }
+  auto stamp = [&](const Item& item, std::string name) {
+    if (!profile) return;
+    int64_t bytes = 0;
+    for (uint32_t s : item.slots) bytes += schedule.slots[s].bytes();
+    profile->lines.push_back({std::move(name), item.kernel ? operations(item.kernel) : 0, bytes});
+    commands.barrier();
+    hazards.clear();
+    commands.timestamp(profile->stamps.address() + Bytes(8 * profile->lines.size()));
+  };
   for (const Item& item : schedule.items) {
     const Kernel* made = nullptr;
     std::vector<bool> writes(item.slots.size(), false);
@@ -260,6 +316,7 @@ Result<Captured> Engine::capture(const Schedule& schedule) {
     if (!made) {
       commands.copy(address(item.slots[1]), address(item.slots[0]),
                     Bytes(static_cast<uint64_t>(schedule.slots[item.slots[0]].bytes())));
+      stamp(item, "copy");
       continue;
     }
     arguments.clear();
@@ -274,6 +331,7 @@ Result<Captured> Engine::capture(const Schedule& schedule) {
       commands.patch_argument(static_cast<uint32_t>(buffers + i), Affine::variable(variable + 1));
     }
     ++out.kernels_;
+    stamp(item, made->name);
   }
   commands.signal(*timeline_, 0);
   commands.patch_value(Affine::variable(0));
@@ -303,6 +361,18 @@ Status Captured::submit(std::span<const SymbolValue> symbols) {
   return engine_->queue_->submit(recording_, values_, from_now(patience));
 }
 
-Status Captured::wait() { return engine_->wait(last_); }
+Status Captured::wait() {
+  TRY(engine_->wait(last_));
+  if (!profile_) return success();
+  ClockCorrelation clock = TRY(engine_->device().correlate());
+  const auto* at = reinterpret_cast<const uint64_t*>(profile_->stamps.host());
+  for (size_t i = 0; i < profile_->lines.size(); ++i) {
+    const auto& line = profile_->lines[i];
+    double seconds = static_cast<double>(at[i + 1] - at[i]) / clock.ticks_per_second;
+    fmt::print(stderr, "{:5} {:<40} {:10.1f} us {:8.2f} GFLOP/s {:8.2f} GB/s\n", i, line.name, seconds * 1e6,
+               line.operations / seconds * 1e-9, static_cast<double>(line.bytes) / seconds * 1e-9);
+  }
+  return success();
+}
 
 }  // namespace doorbell

@@ -38,7 +38,7 @@ struct Kernel {
   Program program;
   Grid grid;
   std::vector<uint32_t> symbols;  // ids, in argument order
-  uint64_t operations = 0;        // arithmetic on floats, for reports
+  std::string name;
 };
 
 // A schedule that was recorded once: memory is bound, symbols are given with each submission.
@@ -57,6 +57,8 @@ class Captured {
   std::vector<uint32_t> symbols_;               // variable i + 1 is this symbol; variable 0 the timeline
   std::vector<std::shared_ptr<Storage>> used_;  // kept alive, temporaries included
   std::vector<std::shared_ptr<Storage>> outputs_;
+  struct Profile;  // DEBUG=2: device timestamps around every kernel
+  std::shared_ptr<Profile> profile_;
   std::vector<uint64_t> values_;
   uint64_t last_ = 0;
   size_t kernels_ = 0;

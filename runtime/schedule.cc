@@ -359,8 +359,8 @@ class Puller {
           out[axis] = range(n->src[0]->shape[axis], RangeKind::Reduce);
           if (out[axis]->is(Op::Range)) src.push_back(out[axis]);
         }
-        src[0] = pull(n->src[0], out, gate);
-        if (src.size() == 1) return g_.cast(src[0], n->dtype);
+        src[0] = g_.cast(pull(n->src[0], out, gate), n->dtype);
+        if (src.size() == 1) return src[0];
         return g_.make(Op::Reduce, n->dtype, src, std::initializer_list<int64_t>{n->arg[0], 1});
       }
       case Op::Bitcast: return bitcast(n, index, gate);

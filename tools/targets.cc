@@ -20,6 +20,7 @@ Result<Target> x86_target() {
     return decompose(graph, simplify, sink, x86::supported);
   };
   t.compile = [features](const Lowered& kernel) { return x86::compile(kernel, features); };
+  t.disassemble = x86::disassemble;
   return t;
 }
 

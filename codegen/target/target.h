@@ -16,6 +16,7 @@ struct Target {
       version;  // of the code it makes: features and compiler revision; part of the kernel cache's key
   LaneTarget tiling;
   std::function<Result<ProgramImage>(const Lowered&)> compile;
+  std::function<std::string(const ProgramImage&)> disassemble;  // one instruction a line
 };
 
 }  // namespace doorbell
