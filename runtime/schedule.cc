@@ -81,6 +81,8 @@ class Cutter {
     }
     if (is_constant(n)) return;
     if (n->is(Op::Contiguous) || n->is(Op::Assign) || n->is(Op::Copy)) cut_.insert(n);
+    // What is copied must lie in memory as it is, views and constants too.
+    if (n->is(Op::Copy) && !is_leaf(n->src[0])) cut_.insert(n->src[0]);
     if (n->is(Op::Expand)) {
       const Node* s = n->src[0];
       const Cost& c = cost_[s];
