@@ -280,6 +280,40 @@ class Lineariser {
     return masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
   }
 
+  // The (value, reduction) pairs that loop r folds: value by value, or reduction by reduction, whichever
+  // keeps what the values share alive for less long.
+  std::vector<std::pair<size_t, size_t>> fold_order(const Node* r, int64_t rounds) {
+    const auto& reductions = loops_[r].reductions;
+    std::vector<std::pair<size_t, size_t>> orders[2];
+    auto n = static_cast<size_t>(rounds);
+    for (size_t i = 0; i < n; ++i)
+      for (size_t j = 0; j < reductions.size(); ++j)
+        if (i < static_cast<size_t>(reductions[j]->arg[1])) orders[0].emplace_back(i, j);
+    if (n == 1 || reductions.size() == 1) return orders[0];
+    for (size_t j = 0; j < reductions.size(); ++j)
+      for (size_t i = 0; i < static_cast<size_t>(reductions[j]->arg[1]); ++i) orders[1].emplace_back(i, j);
+    size_t lifetime[2] = {0, 0};
+    for (int o = 0; o < 2; ++o) {
+      std::unordered_map<const Node*, size_t> first;
+      std::unordered_map<const Node*, size_t> last;
+      for (size_t at = 0; at < orders[o].size(); ++at) {
+        auto [i, j] = orders[o][at];
+        std::vector<const Node*> stack{reductions[j]->src[i]};
+        std::unordered_set<const Node*> seen;
+        while (!stack.empty()) {
+          const Node* node = stack.back();
+          stack.pop_back();
+          if (home_[node] != r || node->dtype == dtype::index || !seen.insert(node).second) continue;
+          first.emplace(node, at);
+          last[node] = at;
+          stack.insert(stack.end(), node->src.begin(), node->src.end());
+        }
+      }
+      for (auto [node, at] : last) lifetime[o] += at - first[node];
+    }
+    return orders[lifetime[1] < lifetime[0]];
+  }
+
   void emit_loop(const Node* r) {
     Loop& loop = loops_[r];
     loop.emitted = true;
@@ -295,8 +329,7 @@ class Lineariser {
     const Node* range = g_.make(Op::Range, index_, {value_.at(r->src[0])},
                                 {r->arg[0], static_cast<int64_t>(RangeKind::Loop)});
     value_[r] = push(range);
-    // Each value is made when it is folded, and all reductions take their first values before the next: what
-    // they share is near, and little is alive at a time.
+    // Each value is made when it is folded, in the order in which less is alive at a time.
     std::vector<const Node*> sums;
     int64_t rounds = 0;
     for (const Node* reduce : loop.reductions) {
@@ -304,10 +337,8 @@ class Lineariser {
       sums.push_back(make(Op::Load, reduce->dtype, {before, zero()}));
       rounds = std::max(rounds, reduce->arg[1]);
     }
-    for (int64_t i = 0; i < rounds; ++i)
-      for (size_t j = 0; j < sums.size(); ++j)
-        if (const Node* reduce = loop.reductions[j]; i < reduce->arg[1])
-          sums[j] = fold_value(reduce, reduce->src[static_cast<size_t>(i)], sums[j], r);
+    for (auto [i, j] : fold_order(r, rounds))
+      sums[j] = fold_value(loop.reductions[j], loop.reductions[j]->src[i], sums[j], r);
     emit_block(r);
     std::vector<const Node*> end{range};
     for (size_t j = 0; j < sums.size(); ++j)

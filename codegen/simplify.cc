@@ -310,6 +310,9 @@ const Node* Simplifier::step(const Node* node) {
   if (node->is(Op::Cast)) {
     const Node* inner = node->src[0];
     if (inner->dtype == node->dtype) return inner;
+    // What fits the signed type converts as that, which processors do at once.
+    if (inner->dtype == dtype::u32 && node->dtype.is_float() && bounds(inner).max <= INT32_MAX)
+      return graph_.cast(graph_.bitcast(inner, dtype::i32), node->dtype);
     // index -> integer -> index, where the integer held the value.
     if (node->dtype == dtype::index && inner->is(Op::Cast) && inner->src[0]->dtype == dtype::index) {
       Bounds b = bounds(inner->src[0]);
