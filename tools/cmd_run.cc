@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -25,6 +26,7 @@ namespace {
 
 struct Options {
   std::string model, prompt, model_dir;
+  Activations activations = Activations::f32;
   int64_t tokens = -1, context = 0;
   int threads = 0;
   int64_t seed = -1;
@@ -109,6 +111,7 @@ Status run(const Options& options) {
   use_engine(engine.get());
   LlamaOptions model_options;
   model_options.context = options.context;
+  model_options.activations = options.activations;
   Llama llama = TRY(Llama::load(file, model_options, *engine));
 
   SampleOptions sample = options.sample;
@@ -188,6 +191,10 @@ void add_run(CLI::App& app, int& exit_status) {
   c->add_option("--repeat-last-n", o->sample.repeat_last, "how many tokens count as recent")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  const std::map<std::string, Activations> kinds{{"f32", Activations::f32}, {"q8", Activations::q8}};
+  c->add_option("--act", o->activations, "activations that meet the weights: f32, or q8 as llama.cpp rounds them")
+      ->transform(CLI::CheckedTransformer(kinds).description("f32|q8"))
+      ->default_str("f32");
   c->add_flag("-i,--interactive", o->interactive,
               "a conversation: asks for the next message after each answer");
   c->add_flag("--raw", o->raw, "the prompt as it is, without the model's chat format");

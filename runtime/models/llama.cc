@@ -16,12 +16,32 @@ namespace doorbell {
 namespace {
 
 // Prompts go in batches of these sizes, the rest of one padded to the smallest that holds it.
-constexpr int64_t batches[] = {1, 8, 64};
+constexpr int64_t batches[] = {1, 8, 16, 64};
 constexpr int64_t largest_batch = 64;
+
+// The batch for so many tokens: the largest that they fill, unless the next one wastes little more than a third.
+int64_t batch_for(int64_t tokens) {
+  int64_t best = 1;
+  for (int64_t b : batches) {
+    if (b <= tokens) best = b;
+    else if (3 * tokens >= 2 * b) return b;
+  }
+  return best;
+}
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon) {
   Tensor scale = rsqrt((x * x).mean(-1, true) + static_cast<float>(epsilon));
-  return (x * scale * weight).contiguous();
+  return x * scale * weight;
+}
+
+// Blocks of 32 along the last axis: q = round(x / d), d = largest / 127, given back as q * d.
+Tensor through_q8(const Tensor& x) {
+  Shape shape(x.shape().begin(), x.shape().end());
+  int64_t blocks = x.dim(-1).size / 32;
+  Tensor b = x.reshape({x.elements() / (32 * blocks), blocks, 32});
+  Tensor d = (abs(b).max(-1, true) * (1.0f / 127)).contiguous();
+  Tensor q = where(d > 0, round(b / d), 0.0f).cast(dtype::i8);
+  return (q.cast(dtype::f32) * d).reshape(shape).contiguous();
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight) { return matmul(x, weight.transpose()); }
@@ -101,6 +121,10 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   if (file->find_tensor("output.weight")) m.output_ = TRY(tensor("output.weight", {s.vocabulary, s.width}));
   m.output_norm_ = TRY(tensor("output_norm.weight", {s.width}));
 
+  m.activations_ = options.activations;
+  if (m.activations_ == Activations::q8 && (s.width % 32 || s.hidden % 32))
+    return error("{}: 8-bit activations need widths that are multiples of 32, found {} and {} (use --act f32)",
+                 file->name(), s.width, s.hidden);
   m.context_ = options.context ? std::min(options.context, s.context) : std::min<int64_t>(s.context, 4096);
   const int64_t room = m.context_ + largest_batch;  // padding is written past the end
   m.first_ = make_symbol("first", 0, m.context_);
@@ -136,6 +160,11 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   return m;
 }
 
+Tensor Llama::operand(const Tensor& x) const {
+  Tensor whole = x.contiguous();
+  return activations_ == Activations::q8 ? through_q8(whole) : whole;
+}
+
 Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
   const LlamaShape& s = shape_;
   const int64_t group = s.heads / s.kv_heads;
@@ -146,7 +175,7 @@ Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
                 arange(batch, dtype::i64).reshape({batch, 1}) + first;
   Tensor x = take(embedding_, tokens).contiguous();
   for (Layer& layer : layers_) {
-    Tensor h = rms_norm(x, layer.attention_norm, s.epsilon);
+    Tensor h = operand(rms_norm(x, layer.attention_norm, s.epsilon));
     Tensor q = rotate(linear(h, layer.q).reshape({batch, s.heads, s.head}), cosine, sine);
     Tensor k = rotate(linear(h, layer.k).reshape({batch, s.kv_heads, s.head}), cosine, sine);
     Tensor v = linear(h, layer.v).reshape({batch, s.kv_heads, s.head});
@@ -168,13 +197,14 @@ Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
     Tensor total = weights.sum(-1);  // (kv_heads, group, batch)
     Tensor mixed = (weights.reshape({s.kv_heads, group, batch, length, 1}) * all_values).sum(3);
     Tensor attended =
-        (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width}).contiguous();
+        (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width});
+    attended = operand(attended);
     x = (x + linear(attended, layer.o)).contiguous();
-    h = rms_norm(x, layer.ffn_norm, s.epsilon);
-    Tensor hidden = (silu(linear(h, layer.gate)) * linear(h, layer.up)).contiguous();
+    h = operand(rms_norm(x, layer.ffn_norm, s.epsilon));
+    Tensor hidden = operand(silu(linear(h, layer.gate)) * linear(h, layer.up));
     x = (x + linear(hidden, layer.down)).contiguous();
   }
-  return rms_norm(x, output_norm_, s.epsilon);
+  return x;
 }
 
 Result<Llama::Step*> Llama::step(int64_t batch) {
@@ -185,6 +215,7 @@ Result<Llama::Step*> Llama::step(int64_t batch) {
   step->tokens = empty({batch}, dtype::i32);
   Tensor x = forward(step->tokens, batch);
   if (batch > 1) x = x.narrow(0, value_of(last_), 1);
+  x = operand(rms_norm(x, output_norm_, shape_.epsilon));
   Tensor logits = linear(x, output_).reshape({shape_.vocabulary});
   if (!logits.ok()) return Error{logits.error_text()};
   const Node* output = logits.node().get();
@@ -204,12 +235,7 @@ Status Llama::append(std::span<const int32_t> tokens, std::vector<float>* all) {
       return error("prompt: token {} is outside of the vocabulary of {}", t, shape_.vocabulary);
   while (!tokens.empty()) {
     auto left = static_cast<int64_t>(tokens.size());
-    int64_t batch = largest_batch;
-    for (int64_t b : batches)
-      if (b >= left) {
-        batch = b;
-        break;
-      }
+    int64_t batch = batch_for(left);
     if (all) batch = 1;
     int64_t n = std::min(batch, left);
     Step* s = TRY(step(batch));

@@ -18,8 +18,13 @@ struct LlamaShape {
   double rope_base, epsilon;
 };
 
+// What the products see of the activations: as they are, or rounded to 8 bits with a scale for each block of 32, as
+// llama.cpp does for quantised weights.
+enum class Activations : uint8_t { f32, q8 };
+
 struct LlamaOptions {
   int64_t context = 0;  // tokens that are kept; 0: the model's own, at most 4096
+  Activations activations = Activations::f32;
 };
 
 // A model with one sequence: tokens go in, the logits after the last one come out; the attention's keys and
@@ -52,11 +57,14 @@ class Llama {
     Captured captured;
   };
   Tensor forward(const Tensor& tokens, int64_t batch);
+  // Ready to be multiplied with weights: materialised, and quantised if that was chosen.
+  [[nodiscard]] Tensor operand(const Tensor& x) const;
   Result<Step*> step(int64_t batch);
 
   std::shared_ptr<const Gguf> file_;
   Engine* engine_ = nullptr;
   LlamaShape shape_{};
+  Activations activations_ = Activations::f32;
   int64_t context_ = 0, position_ = 0;
   Symbol first_, length_, last_;  // position of the batch's first token; tokens seen after it; its last row
   Tensor embedding_, output_norm_, output_, cosine_, sine_;
