@@ -1,4 +1,4 @@
-// exp ... pow, by op and type.
+// exp ... pow, by op.
 #include "codegen/decompose.h"
 #include "codegen/math.h"
 
@@ -7,17 +7,18 @@ namespace doorbell {
 const Node* decompose_math(Graph& graph, const Node* node) {
   struct Row {
     Op op;
-    DType dtype;
-    Value (*function)(const Value& x);
+    Value (*unary)(const Value& x);
   };
   // clang-format off
   static constexpr Row rows[] = {
-    {Op::Exp,  dtype::f32, math::exp_f32},
+    {Op::Exp, math::exp}, {Op::Exp2, math::exp2}, {Op::Log,  math::log},  {Op::Log2, math::log2},
+    {Op::Sin, math::sin}, {Op::Cos,  math::cos},  {Op::Tanh, math::tanh}, {Op::Erf,  math::erf},
   };
   // clang-format on
+  const Value x{&graph, node->src[0]};
   for (const Row& r : rows)
-    if (r.op == node->op && r.dtype == node->dtype) return r.function({&graph, node->src[0]}).node;
-  return nullptr;
+    if (r.op == node->op) return r.unary(x).node;
+  return math::pow(x, {&graph, node->src[1]}).node;
 }
 
 }  // namespace doorbell
