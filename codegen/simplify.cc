@@ -78,17 +78,22 @@ const Node* build(Graph& graph, const Linear& sum) {
 Bounds Simplifier::bounds(const Node* node) {
   if (auto it = bounds_.find(node); it != bounds_.end()) return it->second;
   auto of = [&](size_t i) { return bounds(node->src[i]); };
+  // What divides an interval without an end leaves it without one.
+  auto quotient = [&](int64_t max) { return of(0).max >= everything.max ? everything.max : max; };
   Bounds b = everything;
   switch (node->op) {
     case Op::Const:
-      if (!node->dtype.is_float()) b = {node->as_int(), node->as_int()};
+      if (!node->dtype.is_float() && !(node->dtype == dtype::u64 && node->as_int() < 0))
+        b = {node->as_int(), node->as_int()};
       break;
     case Op::Symbol: b = {node->arg[1], node->arg[2]}; break;
     case Op::Range:
       if (!node->src.empty()) b = {0, std::max<int64_t>(0, of(0).max - 1)};
       break;
     case Op::Lane: b = {0, node->arg[0] - 1}; break;
-    case Op::Add: b = {of(0).min + of(1).min, of(0).max + of(1).max}; break;
+    case Op::Add:
+      b = {std::max(of(0).min + of(1).min, everything.min), std::min(of(0).max + of(1).max, everything.max)};
+      break;
     case Op::Mul: {
       Bounds p = of(0), q = of(1);
       __int128 corners[] = {static_cast<__int128>(p.min) * q.min, static_cast<__int128>(p.min) * q.max,
@@ -99,7 +104,7 @@ Bounds Simplifier::bounds(const Node* node) {
       break;
     }
     case Op::Div:
-      if (of(1).min > 0 && of(0).min >= 0) b = {of(0).min / of(1).max, of(0).max / of(1).min};
+      if (of(1).min > 0 && of(0).min >= 0) b = {of(0).min / of(1).max, quotient(of(0).max / of(1).min)};
       break;
     case Op::Mod:
       if (of(1).min > 0 && of(0).min >= 0) b = {0, std::min(of(0).max, of(1).max - 1)};
@@ -115,7 +120,7 @@ Bounds Simplifier::bounds(const Node* node) {
       break;
     case Op::Shr:
       if (node->src[1]->is(Op::Const) && of(0).min >= 0 && of(1).min >= 0 && of(1).max < 63)
-        b = {of(0).min >> of(1).max, of(0).max >> of(1).max};
+        b = {of(0).min >> of(1).max, quotient(of(0).max >> of(1).max)};
       break;
     case Op::Lt:
     case Op::Eq:
@@ -128,6 +133,11 @@ Bounds Simplifier::bounds(const Node* node) {
     int64_t low = node->dtype.kind == Kind::Signed ? -(1LL << (node->dtype.bits - 1)) : 0;
     int64_t high = (1LL << (node->dtype.bits - (node->dtype.kind == Kind::Signed ? 1 : 0))) - 1;
     if (b.min < low || b.max > high) b = {low, high};
+  } else if (node->dtype.is_int() && node->dtype.kind != Kind::Index && !node->is(Op::Const)) {
+    // 64 bits: values lie beyond `everything` too, so that a sum or product that reaches it may wrap.
+    bool open = b.min <= everything.min || b.max >= everything.max;
+    bool wraps = node->is(Op::Add) || node->is(Op::Mul) || node->is(Op::Cast);
+    if (open && wraps) b = everything;
   } else if (node->dtype.is_bool()) b = {std::max<int64_t>(b.min, 0), std::min<int64_t>(b.max, 1)};
   bounds_[node] = b;
   return b;
@@ -263,7 +273,8 @@ const Node* Simplifier::step(const Node* node) {
         x->dtype.kind != Kind::Index) {
       Bounds b = bounds(x);
       int64_t high =
-          between.bits == 64 ? INT64_MAX : (1LL << (between.bits - (between.kind == Kind::Signed))) - 1;
+          between.bits == 64 ? everything.max : (1LL << (between.bits - (between.kind == Kind::Signed))) - 1;
+      if (x->dtype == dtype::u64 && between == dtype::i64) --high;  // not where the interval has no end
       if (b.min >= 0 && b.max <= high) return graph_.cast(x, node->dtype);
     }
   }

@@ -26,9 +26,9 @@ bool required(Op op, DType from, DType to) {
   if (op == Op::Where) return true;
   if (op == Op::Bitcast) return true;
   if (op == Op::Cast) {
-    auto held = [](DType t) { return !t.is_float(); };
-    if (whole(from) && whole(to)) return true;
-    return (held(from) && to == dtype::u32) || (from == dtype::u32 && held(to));
+    // Integers of few bits lie extended in 32 bits; those of 32 are cut.
+    if (from.is_int()) return whole(to) || to.is_int();
+    return whole(from) && whole(to);
   }
   return whole(from) && defined(op, from) && !(op >= Op::Exp && op <= Op::Pow);
 }
