@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
 #include "codegen/eval.h"
 #include "codegen/numeric.h"
 #include "codegen/target/x86/compile.h"
+#include "codegen/target/x86/isa.h"
 
 namespace doorbell {
 
@@ -47,8 +49,16 @@ struct Build {
     k.lanes = lanes;
     k.name = std::move(name);
   }
+  // Behind its last source where it is pure (constants: at the beginning), so that it is in scope wherever
+  // they are; else at the end.
   const Node* add(const Node* n) {
-    if (std::find(k.body.begin(), k.body.end(), n) == k.body.end()) k.body.push_back(n);
+    if (std::find(k.body.begin(), k.body.end(), n) != k.body.end()) return n;
+    auto at = k.body.end();
+    if (n->is(Op::Const) || row(n->op).cls == OpClass::Alu) {
+      at = k.body.begin();
+      for (const Node* s : n->src) at = std::max(at, std::find(k.body.begin(), k.body.end(), s) + 1);
+    }
+    k.body.insert(at, n);
     return n;
   }
   const Node* param(DType t, int64_t n) {
@@ -93,7 +103,8 @@ struct Build {
 // Both runs on copies of `params`; the results are compared element by element, NaNs being equal. Returns the
 // disassembly, for messages.
 inline std::string compare(const Lowered& kernel, const std::vector<Bytes>& params,
-                           const std::vector<int64_t>& symbols = {}, bool print_code = false) {
+                           const std::vector<int64_t>& symbols = {}, bool print_code = false,
+                           const std::vector<size_t>& budget = {}) {
   auto features = x86::host_features();
   if (!features) {
     ADD_FAILURE() << features.error().message;
@@ -103,7 +114,14 @@ inline std::string compare(const Lowered& kernel, const std::vector<Bytes>& para
     ADD_FAILURE() << s.error().message << "\n" << print(kernel);
     return "";
   }
-  auto image = x86::compile(kernel, *features);
+  x86::Trace trace;
+  trace.budget = budget;
+  if (const char* passes = getenv("DUMP"))  // the program after those passes, by letter
+    trace.after = [&](char pass, const machine::Program& program) {
+      if (std::strchr(passes, pass))
+        fmt::print("after {}\n{}", pass, print(program, x86::target::describe(*features)));
+    };
+  auto image = x86::compile(kernel, *features, &trace);
   if (!image) {
     ADD_FAILURE() << image.error().message << "\n" << print(kernel);
     return "";

@@ -17,8 +17,11 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
   }
   if (Status s = check_supported(kernel); !s) return s.error();
   const machine::Machine machine = target::describe(features);
+  // Each pass leaves a program that keeps the rules.
   auto dump = [&](char pass, const machine::Program& program) {
     if (trace && trace->after) trace->after(pass, program);
+    Status s = machine::verify(program, machine, pass == 'r');
+    DOORBELL_CHECK(s.ok(), "after pass {}: {}", pass, s.error().message);
   };
   target::Selector selector(kernel, features);
   machine::Program program = TRY(selector.run());
@@ -29,6 +32,7 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
   dump('c', program);
   std::vector<size_t> budget;
   for (const machine::RegisterFile& f : machine.files) budget.push_back(f.order.size());
+  if (trace && !trace->budget.empty()) budget = trace->budget;
   machine::Allocation allocation = TRY(machine::allocate(program, machine, budget));
   dump('r', program);
   if (trace) trace->spilled = allocation.spilled;

@@ -10,8 +10,9 @@
 
 namespace doorbell::x86 {
 
-// What a kernel was compiled to on the way, for tests and dumps.
+// What a kernel is compiled to on the way, for tests and dumps.
 struct Trace {
+  std::vector<size_t> budget;  // general, vector and mask registers that may be used; empty: all
   std::function<void(char pass, const machine::Program&)>
       after;  // s select, c coalesce, h schedule, r registers
   int spilled = 0;

@@ -76,6 +76,11 @@ const Affine& Selector::affine(const Node* node) {
   auto pure = [](const Affine& a) { return a.terms.empty() && a.lanes.empty(); };
   switch (node->op) {
     case NodeOp::Const: out.constant = node->dtype.is_bool() ? node->arg[0] : node->as_int(); return out;
+    case NodeOp::Range:
+      if (!node->src.empty() && node->src[0]->is(NodeOp::Const) && node->src[0]->as_int() == 1)
+        return out;  // 0
+      opaque();
+      return out;
     case NodeOp::Lane:
       for (int l = 0; lanes_ > 1 && l < lanes_; ++l) out.lanes.push_back(l);
       return out;
@@ -187,9 +192,7 @@ Reg Selector::base(const MemoryRef& m, std::span<const std::pair<const Node*, in
     else here.emplace_back(n, k);
   }
   if (here.empty() && advance == 0) return base(m, outer, element, at - 1);
-  Frame& frame = frames_[static_cast<size_t>(at)];
   if (here.empty()) {
-    if (frame.once) return base(m, outer, element, at - 1);
     // A pointer that the loop advances.
     return cached(key, at, [&] {
       Reg start = base(m, outer, element, at - 1);

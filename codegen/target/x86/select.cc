@@ -19,6 +19,11 @@ const Node* root(const Node* memory) {
   return memory;
 }
 
+// Then it is no loop, and its counter a constant.
+bool runs_once(const Node* range) {
+  return !range->src.empty() && range->src[0]->is(NodeOp::Const) && range->src[0]->as_int() == 1;
+}
+
 }  // namespace
 
 Selector::Selector(const Lowered& kernel, Features features)
@@ -137,8 +142,15 @@ void Selector::select(const Node* node) {
 // ---- values
 
 void Selector::set(const Node* node, std::vector<Reg> regs, bool gpr) {
-  info(node).value.regs = std::move(regs);
-  info(node).value.gpr = gpr;
+  Info& i = info(node);
+  i.value.regs = std::move(regs);
+  i.value.gpr = gpr;
+  // Loads of register memory, and what only renames them, share its registers until it changes.
+  i.alias_of = Reg{};
+  if (element_of_.contains(i.value.regs[0].word)) {
+    i.alias_of = i.value.regs[0];
+    aliases_.push_back(node);
+  }
 }
 
 Reg Selector::cached(const std::vector<int64_t>& key, int at, const std::function<Reg()>& make) {
@@ -148,7 +160,7 @@ Reg Selector::cached(const std::vector<int64_t>& key, int at, const std::functio
   if (at >= level()) return frames_.back().inside[key] = make();
   const size_t here = e_.current();
   Frame& inner = frames_[static_cast<size_t>(at) + 1];
-  e_.go_to(inner.once && inner.preheader != here ? inner.preheader : inner.preheader);
+  e_.go_to(inner.preheader);
   Reg reg = make();
   e_.go_to(here);
   return inner.before[key] = reg;
@@ -237,6 +249,7 @@ Reg Selector::half(Reg from, RegClass c, int which) {
 
 void Selector::open_loop(const Node* node) {
   const Node* extent = node->src[0];
+  if (runs_once(node)) return set(node, {e_.number(RegClass::gpr64, 0)}, true);
   // Register memory that the loop changes must not be read through an alias made before it.
   std::unordered_map<const Node*, bool> stored;
   for (size_t i = place_.at(node) + 1; i < kernel_.body.size(); ++i) {
@@ -245,13 +258,12 @@ void Selector::open_loop(const Node* node) {
     if (n->is(NodeOp::Store)) stored[root(n->src[0])] = true;
   }
   for (const Node* a : std::vector<const Node*>(aliases_))
-    if (info(a).left > 0 && stored.contains(root(a->src[0]))) detach(a);
+    if (info(a).left > 0 && stored.contains(element_of_.at(info(a).alias_of.word))) detach(a);
 
   Frame f;
   f.range = node;
   if (extent->is(NodeOp::Const)) f.trips = extent->as_int();
   else f.trips_reg = scalar64(extent);
-  f.once = f.trips == 1;
   f.guarded = f.trips <= 0;
   if (f.trips == 0) f.trips_reg = e_.number(RegClass::gpr64, 0);
   if (f.guarded) {
@@ -262,18 +274,18 @@ void Selector::open_loop(const Node* node) {
   }
   f.preheader = e_.current();
   f.counter = e_.number(RegClass::gpr64, 0);
-  if (!f.once) f.head = e_.add_block(e_.program().blocks[e_.current()].depth + 1);
+  f.head = e_.add_block(e_.program().blocks[e_.current()].depth + 1);
   set(node, {f.counter}, true);
   frames_.push_back(std::move(f));
   info(node).level = level();
 }
 
 void Selector::close_loop(const Node* end) {
+  if (runs_once(end->src[0])) return;
   Frame f = std::move(frames_.back());
   frames_.pop_back();
   DOORBELL_CHECK(f.range == end->src[0], "kernel {}: loops do not nest", kernel_.name);
   std::erase_if(aliases_, [&](const Node* a) { return info(a).level > level(); });
-  if (f.once) return;
   for (auto [pointer, step] : f.steps) {
     if (step >= INT32_MIN && step <= INT32_MAX)
       e_.emit(op("add"), {use(pointer, cls(RegClass::gpr64)), imm(step)});
@@ -310,10 +322,8 @@ void Selector::load_register(const Node* node) {
       element.regs.push_back(element.gpr ? e_.number(RegClass::gpr32, 0)
                                          : e_.copied(e_.zero(vclass(w)), vclass(w)));
   }
+  element_of_[element.regs[0].word] = alloc;
   set(node, element.regs, element.gpr);
-  if (node->src.size() > 2) DOORBELL_CHECK(false, "a gated load of register memory");
-  info(node).alias_of = element.regs[0];
-  aliases_.push_back(node);
 }
 
 void Selector::detach(const Node* load) {
@@ -358,9 +368,9 @@ void Selector::store_register(const Node* node) {
       element.regs.push_back(r);
     }
   }
+  element_of_[element.regs[0].word] = alloc;
   for (const Node* a : std::vector<const Node*>(aliases_))
     if (info(a).alias_of == element.regs[0] && info(a).left > 0) detach(a);
-  if (node->src.size() > 3) DOORBELL_CHECK(false, "a gated store to register memory");
   std::vector<Reg> from;
   for (size_t p = 0; p < n; ++p) from.push_back(gpr ? scalar(value) : part(value, p));
   for (size_t p = 0; p < n; ++p)

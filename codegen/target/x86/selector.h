@@ -69,7 +69,7 @@ class Selector {
     const Node* range = nullptr;
     size_t preheader = 0, head = 0;
     size_t guard = 0;  // the block whose last instruction skips the loop, if it may be empty
-    bool guarded = false, once = false;
+    bool guarded = false;
     Reg counter;
     int64_t trips = -1;  // where constant
     Reg trips_reg;
@@ -189,6 +189,7 @@ class Selector {
   std::unordered_map<const Node*, bool> alloc_varying_;
   std::unordered_map<const Node*, uint32_t> local_offset_;
   uint32_t local_bytes_ = 0;
+  std::unordered_map<uint32_t, const Node*> element_of_;  // the alloc of an element, by its first register
   std::vector<const Node*> aliases_;
 };
 

@@ -56,6 +56,13 @@ bool supported(NodeOp op, DType from, DType to) {
 
 Status check_supported(const Lowered& kernel) {
   for (const Node* node : kernel.body) {
+    const bool accesses = node->is(NodeOp::Load) || node->is(NodeOp::Store);
+    if (accesses && node->src.size() > (node->is(NodeOp::Load) ? 2u : 3u)) {
+      const Node* m = node->src[0];
+      while (m->is(NodeOp::After)) m = m->src[0];
+      if (m->is(NodeOp::Alloc) && m->arg[1] != static_cast<int64_t>(Space::Local))
+        return error("kernel {}: register memory is not read or written behind a gate", kernel.name);
+    }
     if (row(node->op).cls != OpClass::Alu) continue;
     const DType from = node->src[node->is(NodeOp::Where) ? 1 : 0]->dtype;
     if (!supported(node->op, from, node->dtype))
