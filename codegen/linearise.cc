@@ -6,6 +6,8 @@
 
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
+#include "codegen/verify.h"
+#include "hal/base/env.h"
 
 namespace doorbell {
 
@@ -381,10 +383,24 @@ Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled
 }
 
 Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, std::string name) {
+  // DUMP: the program after a pass, by the pass's letter.
+  const std::string wanted = env_text(Env::dump);
+  auto dump = [&](char letter, const char* pass, const Node* n) {
+    if (wanted.find(letter) != std::string::npos)
+      fmt::print(stderr, "{} after {}:\n{}", name, pass, print(n));
+  };
+  dump('g', "schedule", sink);
+  TRY(verify_kernel(sink));
   Simplifier simplify(graph);
   sink = simplify(sink);
   if (target.decompose) sink = simplify(target.decompose(graph, simplify, sink));
-  return linearise(graph, simplify, tile(graph, simplify, sink, target), std::move(name));
+  dump('d', "decompose", sink);
+  Tiled tiled = tile(graph, simplify, sink, target);
+  dump('t', "tile", tiled.sink);
+  TRY(verify_kernel(tiled.sink));
+  Lowered lowered = TRY(linearise(graph, simplify, tiled, name));
+  if (wanted.find('l') != std::string::npos) fmt::print(stderr, "{}\n", print(lowered));
+  return lowered;
 }
 
 }  // namespace doorbell

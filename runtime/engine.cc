@@ -190,7 +190,8 @@ Result<const Kernel*> Engine::kernel(Graph& graph, const Item& item, std::span<c
       lowered.params[i].dtype = params[i].dtype;
       lowered.params[i].elements = params[i].elements;
     }
-    if (debug_level() >= 5) fmt::print(stderr, "{}\n", print(lowered));
+    TRY(verify(lowered));
+    if (debug_level() >= 4) fmt::print(stderr, "{}\n", print(lowered));
     cached.image = TRY(target_.compile(lowered));
     if (debug_level() >= 6 && target_.disassemble)
       fmt::print(stderr, "{}:\n{}\n", lowered.name, target_.disassemble(cached.image));

@@ -16,7 +16,11 @@ namespace {
 
 constexpr uint64_t magic = 0x3130656e72656b64;  // "dkerne01"
 
+// Empty: no cache.
 std::filesystem::path folder() {
+  std::string chosen = env_text(Env::cache);
+  if (chosen == "off") return {};
+  if (!chosen.empty()) return chosen;
   const char* xdg = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   std::filesystem::path base = xdg && *xdg ? xdg : std::filesystem::path(home ? home : "/tmp") / ".cache";
@@ -69,7 +73,7 @@ class Reader {
 }  // namespace
 
 bool load_kernel(const Hash128& key, CachedKernel* kernel) {
-  if (!env_integer(Env::cache)) return false;
+  if (folder().empty()) return false;
   auto content = read_file(folder() / key.hex());
   if (!content || content->size() < 16) return false;
   std::string_view all = *content;
@@ -98,7 +102,7 @@ bool load_kernel(const Hash128& key, CachedKernel* kernel) {
 }
 
 void store_kernel(const Hash128& key, const CachedKernel& kernel) {
-  if (!env_integer(Env::cache)) return;
+  if (folder().empty()) return;
   Writer out;
   out.word(magic);
   out.word(key.lo);

@@ -18,7 +18,7 @@ struct CachedKernel {
   std::vector<uint32_t> symbols;
 };
 
-// False where there is no such entry, or CACHE=0.
+// False where there is no such entry, or CACHE=off.
 bool load_kernel(const Hash128& key, CachedKernel* kernel);
 // Failure to store is not an error: the next process compiles again.
 void store_kernel(const Hash128& key, const CachedKernel& kernel);

@@ -3,16 +3,27 @@
 #include "codegen/decompose.h"
 #include "codegen/target/x86/compile.h"
 #include "codegen/target/x86/supported.h"
+#include "hal/base/file.h"
 
 namespace doorbell {
 
 namespace {
 
+// The compiler's revision: what this program's own bytes are. Kernels that another build compiled are not
+// trusted.
+const std::string& revision() {
+  static const std::string hash = [] {
+    auto self = map_file("/proc/self/exe");
+    return self ? Hash128{}.add(self->bytes()).hex() : std::string();
+  }();
+  return hash;
+}
+
 Result<Target> x86_target() {
   x86::Features features = TRY(x86::host_features());
   Target t;
   t.isa = "x86-64";
-  t.version = fmt::format("1 {}", fmt::join(x86::names(features), " "));
+  t.version = fmt::format("{} {}", revision(), fmt::join(x86::names(features), " "));
   bool wide = (features & x86::feature::avx512f) != 0;
   t.tiling.lanes = wide ? 16 : 8;
   t.tiling.registers = wide ? 30 : 16;

@@ -178,7 +178,7 @@ TEST(VerifyKernel, NamesTheFirstBrokenRule) {
        "elsewhere"},
       {"%9 = param void [7]\n%10 = load f64 %9 %3\n%11 = sink void %10\n", "a param has elements"},
       {"%9 = param f32 [-1]\n%10 = load f32 %9 %3\n%11 = sink void %10\n", "param has the argument slot"},
-      {"%9 = range index %5 [2 0]\n%10 = sink void %9\n", "an extent depends on no range"},
+      {"%9 = range index %5 [2 0]\n%10 = sink void %9\n", "an extent depends on no range but a workgroup's"},
       {"%9 = range index %4 [0 0]\n%10 = add index %9 %3\n%11 = sink void %10\n", "a range's id is its own"},
       {"%9 = range index %4 [3 9]\n%10 = sink void %9\n", "there is no such kind of range"},
       {"%9 = range i32 %4 [3 0]\n%10 = sink void %9\n", "an extent has its range's type"},
