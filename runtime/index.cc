@@ -231,4 +231,53 @@ Tensor masked_fill(const Operand& x, const Tensor& mask, const Scalar& value) {
   return where(mask, value, x);
 }
 
+namespace {
+
+// The places of the first `count` elements in order.
+Tensor first_in_order(const Tensor& x, int axis, bool descending, int64_t count) {
+  const int rank = x.rank() + 1;  // (.., mine, other, ..)
+  Tensor mine = x.unsqueeze(axis + 1), other = x.unsqueeze(axis);
+  Tensor my_place = iota_along(x.dim(axis), axis, rank),
+         other_place = iota_along(x.dim(axis), axis + 1, rank);
+  Tensor before = descending ? other > mine : other < mine, equal = other == mine;
+  if (x.dtype().is_float()) {
+    Tensor i = isnan(mine), you = isnan(other);
+    before = before | (descending ? you & !i : i & !you);
+    equal = equal | (i & you);
+  }
+  Tensor place = (before | (equal & (other_place < my_place))).sum(axis + 1);
+  // Inverted: the element whose place is k.
+  Tensor hit = place.unsqueeze(axis) == iota_along(count, axis, rank);
+  return where(hit, iota_along(x.dim(axis), axis + 1, rank), 0).sum(axis + 1);
+}
+
+}  // namespace
+
+Tensor argsort(const Operand& x, int axis, bool descending) {
+  Call call("argsort", x);
+  if (!x.ok()) return x;
+  auto a = normal_axis(axis, x.rank());
+  if (!a.ok()) return Call::fail(a.error());
+  if (x.dim(*a).symbol) return Call::fail("axis {} of {} is symbolic", *a, describe(x));
+  return first_in_order(x, *a, descending, x.dim(*a).size);
+}
+
+std::pair<Tensor, Tensor> sort(const Operand& x, int axis, bool descending) {
+  Call call("sort", x);
+  Tensor order = argsort(x, axis, descending);
+  return {gather(x, order, axis), order};
+}
+
+std::pair<Tensor, Tensor> topk(const Operand& x, int64_t count, int axis) {
+  Call call("topk", x);
+  if (!x.ok()) return {x, x};
+  auto a = normal_axis(axis, x.rank());
+  auto failed = [](const Tensor& bad) { return std::pair{bad, bad}; };
+  if (!a.ok()) return failed(Call::fail(a.error()));
+  if (x.dim(*a).symbol || count < 1 || count > x.dim(*a).size)
+    return failed(Call::fail("{} of axis {} of {}", count, *a, describe(x)));
+  Tensor order = first_in_order(x, *a, true, count);
+  return {gather(x, order, *a), order};
+}
+
 }  // namespace doorbell

@@ -29,4 +29,11 @@ Tensor tril(const Operand& x, int64_t diagonal = 0);
 Tensor triu(const Operand& x, int64_t diagonal = 0);
 Tensor masked_fill(const Operand& x, const Tensor& mask, const Scalar& value);
 
+// The order of the elements along an axis, i32; equal ones keep theirs, and a NaN counts as largest. Each
+// element is ranked against all others, so that n elements take n^2 comparisons.
+Tensor argsort(const Operand& x, int axis = -1, bool descending = false);
+// (values, places)
+std::pair<Tensor, Tensor> sort(const Operand& x, int axis = -1, bool descending = false);
+std::pair<Tensor, Tensor> topk(const Operand& x, int64_t count, int axis = -1);  // the largest first
+
 }  // namespace doorbell

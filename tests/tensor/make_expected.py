@@ -277,6 +277,21 @@ for d in ["i32", "u8", "f32", "f64"]:
         for c in range(9):
             y[r, i[r, c]] += v[r, c]
     case("scatter_add", [x, i, v], y, params=(1,), rtol=8 * EPS.get(d, 0), atol=16 * EPS.get(d, 0))
+for d in ["bool", "i8", "u32", "f16", "bf16", "f32", "f64"]:
+    x = draw(d, (3, 9, 2))
+    v = wide(x)
+    if d in FLOATS:
+        v[0, 3, 0] = v[0, 5, 0] = math.nan
+        v[1, 2, 1] = -math.inf
+        v[2, 4:6, 1] = v[2, 1, 1]
+        x = to(d, v)
+        v = wide(x)
+    up = np.argsort(v, 1, kind="stable")
+    # Descending and stable: ascending from behind, read backwards.
+    down = (8 - np.argsort(v[:, ::-1], 1, kind="stable"))[:, ::-1]
+    for order, descending in [(up, 0), (down, 1)]:
+        case("sort", [x], [to(d, np.take_along_axis(v, order, 1)), order.astype(np.int32)], params=(1, descending))
+    case("topk", [x], [to(d, np.take_along_axis(v, down[:, :4], 1)), down[:, :4].astype(np.int32)], params=(4, 1))
 i = rng.integers(-1, 5, (3, 4)).astype(np.int64)
 case("one_hot", [i], (i[..., None] == np.arange(5)).astype(np.float32), params=(5,))
 x = rng.integers(0, 256, (3, 8)).astype(np.uint8)

@@ -5,10 +5,10 @@
 
 namespace doorbell {
 
-Result<Array> materialise(const Tensor& tensor) {
+Result<Array> materialise(const Tensor& tensor, const SymbolValues& symbols) {
   if (!tensor.ok()) return error("{}", tensor.error_text());
   const Node* root = tensor.node().get();
-  Environment environment;
+  Environment environment{{}, symbols};
   std::vector<std::vector<std::byte>> blank;  // memory that nothing was put in yet
   for (const Node* n : topological(std::span(&root, 1))) {
     if (n->is(Op::Buffer)) {
@@ -16,13 +16,15 @@ Result<Array> materialise(const Tensor& tensor) {
       if (!host) blank.emplace_back(static_cast<size_t>(elements(n->shape) * n->dtype.bytes()));
       environment.buffers[n->arg[0]] = host ? host->host : std::span<const std::byte>(blank.back());
     }
-    if (n->is(Op::Symbol)) environment.symbols[static_cast<uint32_t>(n->arg[0])] = n->arg[2];
+    if (n->is(Op::Symbol)) environment.symbols.try_emplace(static_cast<uint32_t>(n->arg[0]), n->arg[2]);
+    for (const Dim& d : n->shape)
+      if (d.symbol) environment.symbols.try_emplace(d.symbol, d.size);
   }
   return evaluate(root, environment);
 }
 
-std::vector<double> numbers(const Tensor& tensor) {
-  auto array = materialise(tensor);
+std::vector<double> numbers(const Tensor& tensor, const SymbolValues& symbols) {
+  auto array = materialise(tensor, symbols);
   if (!array.ok()) {
     ADD_FAILURE() << array.error().message;
     return {};

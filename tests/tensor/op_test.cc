@@ -74,6 +74,8 @@ const std::map<std::string, Function>& operations() {
     OP("tril", tril(x[0], i(p[0]))), OP("triu", triu(x[0], i(p[0]))), OP("take", take(x[0], x[1], i(p[0]))),
     OP("gather", gather(x[0], x[1], i(p[0]))), OP("scatter", scatter(x[0], x[1], x[2], i(p[0]))),
     OP("scatter_add", scatter_add(x[0], x[1], x[2], i(p[0]))), OP("one_hot", one_hot(x[0], i(p[0]))),
+    {"sort", [](X x, P p) -> Outputs { auto [v, places] = sort(x[0], i(p[0]), p[1] != 0); return {v, places}; }},
+    {"topk", [](X x, P p) -> Outputs { auto [v, places] = topk(x[0], i(p[0]), i(p[1])); return {v, places}; }},
     OP("eye", eye(i(p[0]), i(p[1]))), OP("arange", arange(i(p[0]), i(p[1]), i(p[2]))),
     OP("linspace", linspace(p[0], p[1], i(p[2]))),
     REDUCE(sum), REDUCE(prod), REDUCE(max), REDUCE(min), REDUCE(any), REDUCE(all), REDUCE(mean), REDUCE(var),

@@ -7,8 +7,10 @@
 
 #include "runtime/create.h"
 #include "runtime/elementwise.h"
+#include "runtime/functional.h"
 #include "runtime/index.h"
 #include "runtime/matmul.h"
+#include "runtime/random.h"
 #include "tests/tensor/materialise.h"
 
 namespace doorbell {
@@ -156,6 +158,39 @@ TEST(Symbols, PassThroughWhatTheLlamaFamilyNeeds) {
   EXPECT_FALSE((keys + ones({16, 2, 4})).ok());
   Tensor at = value_of(s) - 1;
   EXPECT_TRUE(cache.assign(cache.narrow(0, at, 1), ones({1, 2, 4})).ok());
+}
+
+// What runs over a symbolic length gives what it gives over that length.
+TEST(Symbols, RunAsTheFixedLengthWould) {
+  Generator g(1);
+  Tensor keys = randn({2, 16, 4}, dtype::f64, g), values = randn({2, 16, 4}, dtype::f64, g);
+  Tensor query = randn({4, 1, 4}, dtype::f64, g);
+  Symbol s = make_symbol("length", 1, 16);
+  const Dim n = dim_of(s);
+  auto all = [&](const Tensor& k, const Tensor& v) {
+    Tensor a = attention(query, k, v, {.causal = true});
+    return cat({a.flatten(), softmax(k, 1).sum(1).flatten(), k.mean({1, 2}), v.max(1).flatten(),
+                k.var(1, false, 1).flatten(), v.argmax(1).cast(dtype::f64).flatten(),
+                matmul(k.transpose(), v).flatten(), logsumexp(v, 1).flatten(), (k * 2 + v).sum().reshape({1}),
+                v.prod(1).flatten(), v.min(1).flatten()});
+  };
+  for (int64_t length : {2, 5, 16}) {
+    Tensor symbolic = all(keys.narrow(1, 0, n), values.narrow(1, 0, n));
+    Tensor fixed = all(keys.narrow(1, 0, length), values.narrow(1, 0, length));
+    ASSERT_TRUE(symbolic.ok()) << symbolic.error_text();
+    const Numbers a = numbers(symbolic, {{s.id, length}}), b = numbers(fixed);
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-12) << length << " " << i;
+  }
+}
+
+TEST(Symbols, MoveTheWindowThatIsWritten) {
+  Symbol at = make_symbol("at", 0, 3);
+  Tensor cache = zeros({4, 2});
+  cache.assign(0);
+  cache.assign(cache.narrow(0, value_of(at), 1), from_values<float>({5, 6}, {1, 2}));
+  EXPECT_EQ(numbers(cache, {{at.id, 0}}), (Numbers{5, 6, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(numbers(cache, {{at.id, 2}}), (Numbers{0, 0, 0, 0, 5, 6, 0, 0}));
 }
 
 }  // namespace
