@@ -24,7 +24,7 @@ class Checker {
       bool leaves = false;
       for (size_t i = 0; i < insts.size(); ++i) {
         std::string rule = check(insts[i]);
-        if (rule.empty() && insts[i].has(glued) && i == 0) rule = "is glued to nothing";
+        if (rule.empty() && insts[i].has(glued) && i == 0 && !allocated_) rule = "is glued to nothing";
         const bool control = insts[i].has(branch) || insts[i].has(jump) || insts[i].has(returns);
         if (rule.empty() && leaves && !control) rule = "stands behind the end of its block";
         leaves |= control;
@@ -76,6 +76,9 @@ class Checker {
       }
     }
     if (branches != has_target) return branches ? "branches to nowhere" : "has a block but does not branch";
+    bool writes = false;  // where it goes it could not be spilled
+    for_each_reg(inst, [&](Reg, const Operand&, bool, bool w) { writes |= w; });
+    if (branches && writes) return "writes a register as it leaves its block";
     if (inst.has(remat)) {
       bool reads = false;
       for_each_reg(inst, [&](Reg, const Operand&, bool r, bool) { reads |= r; });
