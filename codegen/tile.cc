@@ -280,9 +280,14 @@ class Tiler {
       for (const Node* r : reductions)
         values.insert(values.end(), r->src.begin(), r->src.begin() + r->arg[1]);
       body = topological(values);
-      int64_t accumulators = 0;
-      for (const Node* r : outer_reductions()) accumulators += r->dtype.bits > 32 ? 2 : 1;
-      accumulators = std::max<int64_t>(accumulators, 1);
+      // Reductions over the same ranges share a loop, and need their registers at the same time.
+      std::map<std::vector<const Node*>, int64_t> loops;
+      for (const Node* r : outer_reductions())
+        loops[std::vector<const Node*>(ranges_of(r).begin(), ranges_of(r).end())] +=
+            r->dtype.bits > 32 ? 2 : 1;
+      int64_t accumulators = 1;
+      for (const auto& [ranges, registers] : loops) accumulators = std::max(accumulators, registers);
+      accumulators += std::max<int64_t>(static_cast<int64_t>(loops.size()) - 1, 0);  // the results of other loops
       choose_unroll(depends, body, width, accumulators, unroll);
     } else if (lane_axis_) {
       // Elementwise: a few independent vectors, so that latencies overlap.

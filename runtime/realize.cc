@@ -59,6 +59,17 @@ Status realize(std::span<Tensor* const> tensors) {
   return success();
 }
 
+Result<Captured> capture(std::span<const Tensor> outputs) {
+  std::vector<const Node*> nodes;
+  for (const Tensor& t : outputs) {
+    if (!t.ok()) return Error{t.error_text()};
+    nodes.push_back(t.node().get());
+  }
+  Engine* engine = TRY(current_engine());
+  Schedule plan = TRY(schedule(nodes));
+  return engine->capture(plan);
+}
+
 Result<std::vector<std::byte>> read_bytes(Tensor& tensor) {
   Tensor* one[] = {&tensor};
   TRY(realize(one));

@@ -45,6 +45,13 @@ class Cutter {
   void force(const Node* n) {
     if (!is_leaf(n) && !is_constant(n)) cut_.insert(n);
   }
+  // Materialises the value of n where it has the shape in which it is computed: below the reshapes that end
+  // in n.
+  void cut(const Node* n) {
+    for (; n->is(Op::Reshape) && !is_leaf(n->src[0]) && !is_constant(n->src[0]); n = n->src[0])
+      cost_[n] = Cost{false, false, 0, 1, bytes(n)};
+    force(n);
+  }
   static std::vector<const Node*> walk(std::span<const Node* const> roots) {
     std::vector<const Node*> order;
     std::unordered_set<const Node*> seen;
@@ -88,7 +95,7 @@ class Cutter {
       const Cost& c = cost_[s];
       int64_t repeats = elements(s->shape) ? elements(n->shape) / elements(s->shape) : 1;
       bool inflates = bytes(s) >= 2 * c.input_bytes;  // dequantised weights, masks: cheaper to compute again
-      if (repeats > 1 && (c.reduces || (!inflates && ((c.ops && repeats >= 16) || c.costly)))) cut_.insert(s);
+      if (repeats > 1 && (c.reduces || (!inflates && ((c.ops && repeats >= 16) || c.costly)))) cut(s);
     }
     if (n->is(Op::Gather) && cost_[n->src[0]].reduces) force(n->src[0]);
     if (n->is(Op::Gather) && cost_[n->src[1]].reduces) force(n->src[1]);
@@ -110,11 +117,14 @@ class Cutter {
     }
     // Bounds the size of a kernel, and the depth of the recursion that pulls it.
     if (cost.ops > 256 || cost.depth > 400) cut_.insert(n);
-    // What two movements of one reduction read would be reduced twice.
+    // A reduction that is read at more than one index would be reduced more than once.
     if (cost.reduces)
       for (const Node* s : n->src) {
         if (!cost_[s].reduces || cut_.contains(s)) continue;
-        if (is_movement(n) && ++moved_[s] > 1) cut_.insert(s);
+        Uses& uses = uses_[s];
+        ++uses.all;
+        uses.moved += is_movement(n);
+        if (uses.all > 1 && uses.moved) cut(s);
       }
   }
 
@@ -124,7 +134,7 @@ class Cutter {
     auto& users = users_[n];
     if (!is_leaf(n) && !is_constant(n) && !cut_.contains(n) && users.size() > 1 &&
         (cost_[n].reduces || cost_[n].ops > 40) && !n->is(Op::Expand))
-      cut_.insert(n);
+      cut(n);
     if (is_leaf(n)) return;
     std::set<const Node*> mine = cut_.contains(n) ? std::set<const Node*>{n} : users;
     for (const Node* s : n->src) users_[s].insert(mine.begin(), mine.end());
@@ -132,7 +142,10 @@ class Cutter {
 
   std::unordered_set<const Node*> cut_;
   std::unordered_map<const Node*, Cost> cost_;
-  std::unordered_map<const Node*, int> moved_;
+  struct Uses {
+    int all = 0, moved = 0;
+  };
+  std::unordered_map<const Node*, Uses> uses_;
   std::unordered_map<const Node*, std::set<const Node*>> users_;
 };
 

@@ -1,0 +1,276 @@
+// What the runtime promises above the kernels: which of them there are, versions of buffers, capture, the
+// cache.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "hal/base/env.h"
+#include "hal/base/file.h"
+#include "runtime/create.h"
+#include "runtime/elementwise.h"
+#include "runtime/index.h"
+#include "runtime/kernel_cache.h"
+#include "runtime/matmul.h"
+#include "runtime/realize.h"
+#include "tools/backends.h"
+#include "tools/targets.h"
+
+namespace doorbell {
+namespace {
+
+class Runtime : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto device = open_device("CPU");
+    ASSERT_TRUE(device.ok()) << device.error().message;
+    device_ = std::move(*device);
+    auto target = target_for(device_->properties().limits);
+    ASSERT_TRUE(target.ok()) << target.error().message;
+    auto engine = Engine::make(*device_, *target);
+    ASSERT_TRUE(engine.ok()) << engine.error().message;
+    engine_ = std::move(*engine);
+    use_engine(engine_.get());
+  }
+  void TearDown() override {
+    engine_.reset();
+    device_.reset();
+  }
+  static size_t kernels(const Tensor& t) {
+    const Node* node = t.node().get();
+    auto plan = schedule(std::span(&node, 1));
+    EXPECT_TRUE(plan.ok());
+    return plan->items.size();
+  }
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Engine> engine_;
+};
+
+Tensor ramp(const Shape& shape) {
+  std::vector<float> v(static_cast<size_t>(elements(shape)));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(i % 17) - 8;
+  return from_values(v, shape);
+}
+
+TEST_F(Runtime, MovementForcesNoKernel) {
+  Tensor x = ramp({4, 6});
+  Tensor moved = x.permute({1, 0}).reshape({3, 8}).flip({0}).pad({{1, 1}, {0, 0}}).shrink({{1, 4}, {2, 8}});
+  EXPECT_EQ(kernels(moved + 1.0f), 1u);
+  EXPECT_EQ(kernels(moved.sum() * 2.0f), 1u);
+}
+
+TEST_F(Runtime, ElementwiseFusesIntoReductionsAndAfterThem) {
+  Tensor x = ramp({8, 16});
+  EXPECT_EQ(kernels((exp(x * 2.0f).sum(1) + 1.0f) * 3.0f), 1u);
+  EXPECT_EQ(kernels(matmul(x, ramp({16, 4})) + 1.0f), 1u);
+  EXPECT_EQ(kernels(x.sum(1).sum(0)), 1u);
+}
+
+TEST_F(Runtime, ReductionUsedTwiceIsComputedOnce) {
+  Tensor x = ramp({8, 16});
+  Tensor s = x.sum(1, true);
+  EXPECT_EQ(kernels(x / s), 2u);  // a broadcast sum
+  Tensor rows = x.sum(1);
+  EXPECT_EQ(kernels(rows * 2.0f + rows.flip()), 2u);
+}
+
+TEST_F(Runtime, WeightsThatInflateAreNotMaterialised) {
+  Tensor half = from_values(std::vector<float>(64 * 32, 0.5f), {64, 32}).cast(dtype::f16);
+  ASSERT_TRUE(half.realize());
+  EXPECT_EQ(kernels(matmul(ramp({64, 32}), half.cast(dtype::f32).transpose())), 1u);
+}
+
+TEST_F(Runtime, AssignIsSeenByLaterReadsAndNotByEarlierOnes) {
+  Tensor x = ramp({10});
+  ASSERT_TRUE(x.realize());
+  Tensor buffer = empty({10});
+  buffer.assign(x);
+  ASSERT_TRUE(buffer.realize());
+  Tensor before = buffer * 1.0f;
+  buffer.assign(buffer + 5.0f);
+  Tensor after = buffer * 1.0f;
+  Tensor* both[] = {&before, &after, &buffer};
+  Status status = realize(both);
+  ASSERT_TRUE(status) << status.error().message;
+  auto a = before.to_vector<float>(), b = after.to_vector<float>();
+  ASSERT_TRUE(a.ok() && b.ok());
+  for (size_t i = 0; i < 10; ++i) EXPECT_EQ((*a)[i] + 5.0f, (*b)[i]);
+}
+
+TEST_F(Runtime, AssignThatReadsOtherElementsGoesThroughATemporary) {
+  Tensor buffer = empty({100});
+  buffer.assign(arange(100, dtype::f32));
+  ASSERT_TRUE(buffer.realize());
+  buffer.assign(buffer.flip() * 1.0f);
+  auto v = buffer.to_vector<float>();
+  ASSERT_TRUE(v.ok()) << v.error().message;
+  for (size_t i = 0; i < 100; ++i) ASSERT_EQ((*v)[i], static_cast<float>(99 - i));
+}
+
+TEST_F(Runtime, StaleVersionIsRefusedByName) {
+  Tensor buffer = empty({4});
+  buffer.assign(ones({4}));
+  ASSERT_TRUE(buffer.realize());
+  Tensor old = buffer + 1.0f;  // reads this version, and is not realised yet
+  buffer.assign(buffer * 3.0f);
+  ASSERT_TRUE(buffer.realize());
+  Status status = old.realize();
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("old version of a buffer"), std::string::npos)
+      << status.error().message;
+}
+
+TEST_F(Runtime, CaptureReplaysWithSymbolsAndChangesMemoryInPlace) {
+  Symbol n = make_symbol("n", 1, 50);
+  Tensor cache = empty({50});
+  cache.assign(zeros({50}));
+  ASSERT_TRUE(cache.realize());
+  Tensor state(cache.node());
+  Tensor first = state.narrow(0, 0, dim_of(n));
+  Tensor sum = first.sum();
+  state.assign(state + 1.0f);
+  std::vector<Tensor> outputs{sum, state};
+  auto step = capture(outputs);
+  ASSERT_TRUE(step.ok()) << step.error().message;
+  for (int64_t i = 1; i <= 50; ++i) {
+    SymbolValue value{n.id, i};
+    ASSERT_TRUE(step->submit(std::span(&value, 1)));
+    ASSERT_TRUE(step->wait());
+    float got = -1;
+    ASSERT_TRUE(engine_->read(*step->output(0), std::as_writable_bytes(std::span(&got, 1))));
+    ASSERT_EQ(got, static_cast<float>(i * (i - 1))) << i;  // the sum came before the assign
+  }
+  SymbolValue bad{n.id, 51};
+  Status refused = step->submit(std::span(&bad, 1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "submit: symbol n is 51, expected a multiple of 1 in [1, 50]");
+}
+
+TEST_F(Runtime, TemporariesShareMemory) {
+  Tensor x = ramp({1 << 16});
+  ASSERT_TRUE(x.realize());
+  auto before = device_->live().memory;
+  Tensor y = x;
+  for (int i = 0; i < 20; ++i) y = (y + 1.0f).contiguous();
+  auto work = capture(std::vector<Tensor>{y});
+  ASSERT_TRUE(work.ok());
+  auto used = device_->live().memory - before;
+  EXPECT_LE(used.value, (1u << 18) * 3 + (1u << 16));  // the output, two in turn, code
+}
+
+TEST_F(Runtime, NothingIsLeftAlive) {
+  {
+    Tensor x = ramp({1000});
+    Tensor y = (x * 2.0f).contiguous() + 1.0f;
+    ASSERT_TRUE(y.realize());
+  }
+  engine_.reset();
+  LiveObjects live = device_->live();
+  EXPECT_EQ(live.buffers, 0u);
+  EXPECT_EQ(live.programs, 0u);
+  EXPECT_EQ(live.queues, 0u);
+}
+
+TEST_F(Runtime, ErrorTensorComesOutOfRealize) {
+  Tensor bad = ramp({2, 3}) + ramp({4, 5});
+  Status status = bad.realize();
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("(2, 3)"), std::string::npos) << status.error().message;
+}
+
+// ---- the cache
+
+class Cache : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / fmt::format("doorbell-cache-{}", ::getpid());
+    ::setenv("CACHE", folder_.c_str(), 1);
+    reload_env();
+    kernel_.image.name = "k";
+    kernel_.image.isa = "x86-64";
+    kernel_.image.code.resize(1000, std::byte{0x90});
+    kernel_.image.arguments = {ArgumentKind::buffer, ArgumentKind::value};
+    kernel_.image.features = {"avx2"};
+    kernel_.grid = {7, 1, 1};
+    kernel_.symbols = {3, 4};
+  }
+  void TearDown() override {
+    ::unsetenv("CACHE");
+    reload_env();
+    std::filesystem::remove_all(folder_);
+  }
+  std::filesystem::path folder_;
+  CachedKernel kernel_;
+  Hash128 key_ = Hash128{}.add(1);
+};
+
+TEST_F(Cache, GivesBackWhatWasStored) {
+  CachedKernel found;
+  EXPECT_FALSE(load_kernel(key_, &found));
+  store_kernel(key_, kernel_);
+  ASSERT_TRUE(load_kernel(key_, &found));
+  EXPECT_EQ(found.image.code, kernel_.image.code);
+  EXPECT_EQ(found.image.arguments, kernel_.image.arguments);
+  EXPECT_EQ(found.image.features, kernel_.image.features);
+  EXPECT_EQ(found.grid, kernel_.grid);
+  EXPECT_EQ(found.symbols, kernel_.symbols);
+  EXPECT_FALSE(load_kernel(Hash128{}.add(2), &found));
+}
+
+TEST_F(Cache, DamagedEntryIsAsGoodAsAbsent) {
+  store_kernel(key_, kernel_);
+  auto path = folder_ / key_.hex();
+  std::string whole = *read_file(path);
+  for (size_t size = 0; size < whole.size(); size += 97) {
+    std::ofstream(path, std::ios::binary) << whole.substr(0, size);
+    CachedKernel found;
+    EXPECT_FALSE(load_kernel(key_, &found)) << size;
+  }
+  for (size_t at = 0; at < whole.size(); at += 61) {
+    std::string bad = whole;
+    bad[at] = static_cast<char>(bad[at] ^ 0x40);
+    std::ofstream(path, std::ios::binary) << bad;
+    CachedKernel found;
+    EXPECT_FALSE(load_kernel(key_, &found)) << at;
+  }
+}
+
+TEST_F(Cache, WritersAtOnceLeaveAWholeEntry) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < 8; ++i)
+    if (pid_t pid = ::fork(); pid == 0) {
+      for (int j = 0; j < 50; ++j) store_kernel(key_, kernel_);
+      ::_exit(0);
+    } else {
+      children.push_back(pid);
+    }
+  int seen = 0;
+  for (int j = 0; j < 200; ++j) {
+    CachedKernel found;
+    if (!load_kernel(key_, &found)) continue;
+    ++seen;
+    EXPECT_EQ(found.image.code, kernel_.image.code);
+  }
+  for (pid_t pid : children) ::waitpid(pid, nullptr, 0);
+  CachedKernel found;
+  EXPECT_TRUE(load_kernel(key_, &found));
+  EXPECT_GT(seen, 0);
+  size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++files;
+  EXPECT_EQ(files, 1u);  // nothing half written is left
+}
+
+TEST_F(Cache, FolderThatCannotBeWrittenIsNoError) {
+  ::setenv("CACHE", "/proc/no/such/folder", 1);
+  reload_env();
+  store_kernel(key_, kernel_);
+  CachedKernel found;
+  EXPECT_FALSE(load_kernel(key_, &found));
+}
+
+}  // namespace
+}  // namespace doorbell
