@@ -43,5 +43,12 @@ Value magnitude(const Value& x);
 Value with_sign_of(const Value& value, const Value& x);
 // e^x for |x| <= 80 (f32) or 700 (f64); NaN gives any value.
 Value exp_moderate(const Value& x);
+// 2^(x + low), |low| being below an ulp of x; f64's range is clamped.
+Value exp2_sum(const Value& x, const Value& low);
+// x = 2^k (1 + f) for finite x > 0, with 1 + f in [sqrt(1/2), sqrt(2)) and f exact; both of x's type.
+struct Split {
+  Value k, f;
+};
+Split split(const Value& x);
 
 }  // namespace doorbell::math

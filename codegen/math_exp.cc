@@ -46,12 +46,12 @@ constexpr double tanh_f64[] = {-0.3333333333333333148296162562473909929394721984
 
 bool single(const Value& x) { return x.type() == dtype::f32; }
 
-struct Split {
+struct Parts {
   double hi, lo;
 };
-Split ln2(const Value& x) {
-  return single(x) ? Split{0.693147182464599609375, -1.9046542121259335544891655445098876953125e-9}
-                   : Split{0.69314718055994528622676398299518041312694549560546875,
+Parts ln2(const Value& x) {
+  return single(x) ? Parts{0.693147182464599609375, -1.9046542121259335544891655445098876953125e-9}
+                   : Parts{0.69314718055994528622676398299518041312694549560546875,
                            2.319046813846299558417771079713361e-17};
 }
 
@@ -119,6 +119,13 @@ Value exp2(const Value& given) {
   Value x = min(max(given, -(f.bias + f.mantissa + 1.0)), f.bias + 1.0);
   Value t = x + f.shifter, r = x - (t - f.shifter);
   return scale(polynomial(r, single(x) ? std::span<const double>(exp2_f32) : exp2_f64), t, x);
+}
+
+Value exp2_sum(const Value& given, const Value& low) {
+  const Format& f = format(given);
+  Value x = min(max(given, -(f.bias + f.mantissa + 1.0)), f.bias + 1.0);
+  Value t = x + f.shifter, r = (x - (t - f.shifter)) + where(equal(x, given), low, 0);
+  return scale(polynomial(r, exp2_f64), t, x);
 }
 
 // Odd polynomial where it would cancel; else 1 - 2 / (e^2x + 1), which is 1 to the last bit beyond the clamp.

@@ -22,22 +22,6 @@ constexpr double log_f64[] = {0.666666666666666962726139900041744112968444824218
   0.1461765420098125323189464097595191560685634613037109375};
 // clang-format on
 
-struct Split {
-  Value k, f;  // of x's type
-};
-Split split(const Value& x) {
-  const Format& t = format(x);
-  const int m = t.mantissa;
-  Value u = x.as(t.bits);
-  Value small = u < std::ldexp(1.0, m);  // subnormal (or 0, for which there is no logarithm)
-  u = where(small, (x * std::ldexp(1.0, m)).as(t.bits), u);
-  // Subtracting the pattern of sqrt(1/2) leaves k where the exponent stands, and what m has above it.
-  const double root_half = static_cast<double>(encode(t.type, std::sqrt(0.5)));
-  Value k = ((u - root_half).as(t.integer) >> m);
-  Value f = (u - (k << m).as(t.bits)).as(t.type) - 1;
-  return {where(small, k - m, k).cast(dtype::i32).cast(t.type), f};
-}
-
 // The result for positive finite x; what else there is.
 Value with_specials(const Value& x, const Value& result) {
   const Format& t = format(x);
@@ -57,6 +41,19 @@ Tail log_tail(const Value& f) {
 }
 
 }  // namespace
+
+Split split(const Value& x) {
+  const Format& t = format(x);
+  const int m = t.mantissa;
+  Value u = x.as(t.bits);
+  Value small = u < std::ldexp(1.0, m);  // subnormal (or 0, for which there is no logarithm)
+  u = where(small, (x * std::ldexp(1.0, m)).as(t.bits), u);
+  // Subtracting the pattern of sqrt(1/2) leaves k where the exponent stands, and what m has above it.
+  const double root_half = static_cast<double>(encode(t.type, std::sqrt(0.5)));
+  Value k = ((u - root_half).as(t.integer) >> m);
+  Value f = (u - (k << m).as(t.bits)).as(t.type) - 1;
+  return {where(small, k - m, k).cast(dtype::i32).cast(t.type), f};
+}
 
 Value log(const Value& x) {
   auto [k, f] = split(x);

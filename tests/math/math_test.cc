@@ -172,6 +172,103 @@ TEST(Math, EdgesOfF32LieWithinTheBound) {
   }
 }
 
+// f64 is drawn: random patterns, values around 1, around multiples of pi / 2, and around powers of two.
+std::vector<double> doubles(size_t n, std::mt19937_64& random) {
+  std::vector<double> in;
+  for (double v : {0.0,
+                   1.0,
+                   0.5,
+                   2.0,
+                   0.625,
+                   5.9,
+                   6.0,
+                   709.78271289338397,
+                   709.79,
+                   -708.3964185322641,
+                   -745.13321910194122,
+                   -745.2,
+                   1023.9999999,
+                   1024.0,
+                   -1022.0,
+                   -1074.0,
+                   -1075.0,
+                   5e-324,
+                   2.2250738585072014e-308,
+                   1.7976931348623157e308,
+                   6381956970095103.0 * 0x1p797,
+                   double{INFINITY},
+                   double{NAN}}) {
+    in.push_back(v);
+    in.push_back(-v);
+  }
+  const auto unit = [&] { return std::ldexp(static_cast<double>(static_cast<int64_t>(random())), -63); };
+  while (in.size() < n) switch (random() % 6) {
+      case 0: in.push_back(std::bit_cast<double>(random())); break;
+      case 1: in.push_back(std::ldexp(unit(), static_cast<int>(random() % 40) - 30)); break;
+      case 2: in.push_back(1 + std::ldexp(unit(), -static_cast<int>(random() % 53))); break;
+      case 3: in.push_back(M_PI_2 * static_cast<double>(random() % (1 << random() % 40))); break;
+      case 4: in.push_back(unit() * 750); break;
+      default:
+        in.push_back(std::ldexp(1 + static_cast<double>(random() % 16) * 0x1p-52,
+                                static_cast<int>(random() % 2098) - 1074));
+        break;
+    }
+  return in;
+}
+
+TEST(Math, FunctionsOfF64LieWithinTheirBound) {
+  std::mt19937_64 random(4);
+  const size_t n = nightly() ? 1 << 20 : 1 << 15;
+  const std::vector<double> in = doubles(n, random);
+  Exact exact;
+  for (const Function& f : functions) {
+    Elementwise kernel({f64}, static_cast<int64_t>(n),
+                       [&](const std::vector<Value>& v) { return alu(f.op, v[0]); });
+    std::vector<double> out(n);
+    kernel({in.data(), out.data()});
+    Worst worst;
+    for (size_t i = 0; i < n; ++i) {
+      const double u = exact.ulps(f64, f.mpfr, in[i], out[i]);
+      worst.see(u, in[i], out[i]);
+      worst.wrong += !(u <= f.bound_f64);
+    }
+    fmt::print("{:5} f64: max {:.4f} ulp at {:a} ({:a}); {} inputs\n", text(f.op), worst.ulps, worst.x,
+               worst.found, n);
+    EXPECT_LE(worst.ulps, f.bound_f64) << text(f.op) << "; " << worst.wrong << " are wrong";
+  }
+}
+
+TEST(Math, PowOfF64LiesWithinItsBoundAndTreatsSpecialsAsCDoes) {
+  std::mt19937_64 random(5);
+  std::vector<double> x, y;
+  for (double a : doubles(60, random))
+    for (double b : {0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 9007199254740991.0, 9007199254740992.0, 1e300, 5e-324,
+                     double{INFINITY}, double{NAN}})
+      for (double s : {1.0, -1.0}) x.push_back(a), y.push_back(s * b);
+  const size_t n = nightly() ? 1 << 20 : 1 << 15;
+  const auto unit = [&] { return std::ldexp(static_cast<double>(static_cast<int64_t>(random())), -63); };
+  while (x.size() < n) switch (random() % 4) {
+      case 0:
+        x.push_back(std::bit_cast<double>(random())), y.push_back(std::bit_cast<double>(random()));
+        break;
+      case 1: x.push_back(std::fabs(std::bit_cast<double>(random()))), y.push_back(unit() * 1.5); break;
+      case 2: x.push_back(1 + unit() * 0.5), y.push_back(unit() * 2000); break;
+      default: x.push_back(unit() * 30), y.push_back(std::round(unit() * 200)); break;
+    }
+  Elementwise kernel({f64, f64}, static_cast<int64_t>(n),
+                     [&](const std::vector<Value>& v) { return alu(Op::Pow, v[0], v[1]); });
+  std::vector<double> z(n);
+  kernel({x.data(), y.data(), z.data()});
+  Exact exact;
+  Worst worst;
+  for (size_t i = 0; i < n; ++i) {
+    const double u = exact.ulps_pow(f64, x[i], y[i], z[i]);
+    worst.see(u, x[i], z[i], y[i]);
+    EXPECT_LE(u, 1.5) << fmt::format("pow({:a}, {:a}) gives {:a}", x[i], y[i], z[i]);
+  }
+  fmt::print("pow   f64: max {:.4f} ulp at {:a}, {:a}; {} pairs\n", worst.ulps, worst.x, worst.y, n);
+}
+
 TEST(Math, PowOfF32LiesWithinItsBoundAndTreatsSpecialsAsCDoes) {
   std::mt19937_64 random(3);
   std::vector<float> edges;
