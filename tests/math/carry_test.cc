@@ -75,7 +75,7 @@ std::vector<Bytes> inputs(DType t, size_t arity, size_t* count, std::mt19937_64&
   return in;
 }
 
-void check(Op op, DType from, DType to, std::mt19937_64& random) {
+void check(Op op, DType from, DType to, std::mt19937_64& random, const Native& native = x86::supported) {
   SCOPED_TRACE(fmt::format("{} of {} to {}", text(op), name(from), name(to)));
   const auto arity = static_cast<size_t>(row(op).arity);
   size_t n = 0;
@@ -86,11 +86,14 @@ void check(Op op, DType from, DType to, std::mt19937_64& random) {
     size_t ignored = 0;
     data[0] = inputs(boolean, 1, &ignored, random)[0];
   }
-  Elementwise kernel(types, static_cast<int64_t>(n), [&](const std::vector<Value>& in) {
-    std::vector<const Node*> src;
-    for (const Value& v : in) src.push_back(v.node);
-    return Value{in[0].graph, in[0].graph->make(op, to, src)};
-  });
+  Elementwise kernel(
+      types, static_cast<int64_t>(n),
+      [&](const std::vector<Value>& in) {
+        std::vector<const Node*> src;
+        for (const Value& v : in) src.push_back(v.node);
+        return Value{in[0].graph, in[0].graph->make(op, to, src)};
+      },
+      native);
   Bytes out(n * static_cast<size_t>(to.bytes()));
   std::vector<const void*> a;
   for (Bytes& b : data) a.push_back(b.data());
@@ -111,11 +114,11 @@ void check(Op op, DType from, DType to, std::mt19937_64& random) {
 
 bool compares(Op op) { return op == Op::Lt || op == Op::Eq || op == Op::Ne; }
 
-void check_all(DType t, std::mt19937_64& random) {
+void check_all(DType t, std::mt19937_64& random, const Native& native = x86::supported) {
   for (const OpRow& r : op_table()) {
     if (r.cls != OpClass::Alu || !defined(r.op, t) || r.op == Op::Cast || r.op == Op::Bitcast) continue;
     if (r.op >= Op::Exp && r.op <= Op::Pow) continue;
-    check(r.op, t, compares(r.op) ? boolean : t, random);
+    check(r.op, t, compares(r.op) ? boolean : t, random, native);
   }
 }
 
@@ -158,6 +161,101 @@ TEST(Carried, ATypeThatNoTableHoldsComputesToo) {
       check(Op::Cast, other, t, random);
     }
   }
+}
+
+// A target that lacks all that decompose() can do without: no f16, and no choice between narrow values.
+TEST(Carried, ATargetWithLessComputesTheSame) {
+  const Native poor = [](Op op, DType from, DType to) {
+    if (narrow_float(from) || narrow_float(to)) return op == Op::Bitcast;
+    if (op == Op::Where && carrier(from) != from) return false;
+    return x86::supported(op, from, to);
+  };
+  std::mt19937_64 random(17);
+  for (DType t : {f16, bf16, f8e4m3, i8, u16}) {
+    check_all(t, random, poor);
+    for (DType other : {f16, f32, f64, i32, u64}) {
+      if (other == t) continue;
+      check(Op::Cast, t, other, random, poor);
+      check(Op::Cast, other, t, random, poor);
+    }
+  }
+}
+
+// The wide function's error, and one rounding: seldom another value than the nearest, never one beside its
+// neighbours.
+TEST(Carried, FunctionsOfNarrowFloatsRoundOnce) {
+  for (DType t : {f16, bf16, f8e4m3, f8e5m2fnuz})
+    for (const OpRow& r : op_table()) {
+      if (r.op < Op::Exp || r.op >= Op::Pow) continue;
+      const size_t n = size_t{1} << t.bits;
+      Elementwise kernel({t}, static_cast<int64_t>(n),
+                         [&](const std::vector<Value>& in) { return alu(r.op, in[0]); });
+      Bytes in(n * static_cast<size_t>(t.bytes())), out(in.size());
+      for (size_t i = 0; i < n; ++i) set_element(t, in.data(), i, i);
+      kernel({in.data(), out.data()});
+      size_t differ = 0;
+      for (size_t i = 0; i < n; ++i) {
+        const uint64_t operand[] = {i}, found = element(t, out.data(), i);
+        const uint64_t nearest = compute(r.op, t, operand, std::span(&t, 1));
+        if (same_value(t, nearest, found)) continue;
+        ++differ;
+        ASSERT_FALSE(is_nan(t, nearest) || is_nan(t, found))
+            << r.text << " " << name(t) << " of " << decode(t, i);
+        ASSERT_LE(std::abs(static_cast<int64_t>(nearest) - static_cast<int64_t>(found)), 1)
+            << r.text << " " << name(t) << " of " << decode(t, i) << ": " << decode(t, found) << ", expected "
+            << decode(t, nearest);
+      }
+      EXPECT_LE(differ, n / 1000) << r.text << " " << name(t);
+    }
+}
+
+// Extremes, sums and products of integers fold in the carrier.
+TEST(Carried, ReductionsFoldAsTheirTypeDoes) {
+  std::mt19937_64 random(18);
+  constexpr int64_t rows = 40, columns = 23;
+  for (const auto& [text_type, t] : all())
+    for (Op op : {Op::Add, Op::Mul, Op::Max, Op::Min, Op::And, Op::Or, Op::Xor}) {
+      if (carrier(t) == t || !defined(op, t)) continue;
+      if (t.is_float() && op != Op::Max && op != Op::Min) continue;
+      SCOPED_TRACE(fmt::format("{} of {}", text(op), name(t)));
+      Graph g;
+      const auto index = [&](int64_t v) { return Value{&g, g.constant_int(dtype::index, v)}; };
+      Value i{&g, g.make(Op::Range, dtype::index, {index(rows).node}, {0, 0})};
+      Value k{&g, g.make(Op::Range, dtype::index, {index(columns).node},
+                         {1, static_cast<int64_t>(RangeKind::Reduce)})};
+      const Node* load = g.make(Op::Load, t, {g.make(Op::Param, t, {}, {0}), (i * columns + k).node});
+      const Node* reduce = g.make(Op::Reduce, t, {load, k.node}, {static_cast<int64_t>(op), 1});
+      const Node* store = g.make(Op::Store, dtype::none, {g.make(Op::Param, t, {}, {1}), i.node, reduce});
+      auto lowered = lower(g, g.make(Op::Sink, dtype::none, {store}), x86_lanes(), "reduce");
+      ASSERT_TRUE(lowered) << lowered.error().message;
+      lowered->params[0].elements = rows * columns;
+      lowered->params[1].elements = rows;
+      Bytes in(static_cast<size_t>(rows * columns * t.bytes())), out(static_cast<size_t>(rows * t.bytes()));
+      for (size_t e = 0; e < rows * columns; ++e) {
+        uint64_t v = random() & t.mask();
+        set_element(
+            t, in.data(), e,
+            t.is_float() && random() % 64 ? encode(t, static_cast<double>(static_cast<int8_t>(v)) / 8) : v);
+      }
+      Bytes expected = out;
+      for (size_t r = 0; r < rows; ++r) {
+        uint64_t sum = identity(op, t);
+        for (size_t c = 0; c < columns; ++c) {
+          const uint64_t pair[] = {sum, element(t, in.data(), r * columns + c)};
+          const DType types[] = {t, t};
+          sum = compute(op, t, pair, types);
+        }
+        set_element(t, expected.data(), r, sum);
+      }
+      std::vector<std::span<std::byte>> spans{in, out};
+      Status status = run(*lowered, spans, {});
+      ASSERT_TRUE(status) << status.error().message;
+      for (size_t r = 0; r < rows; ++r)
+        ASSERT_TRUE(same_value(t, element(t, expected.data(), r), element(t, out.data(), r)))
+            << "row " << r << ": expected " << element(t, expected.data(), r) << ", found "
+            << element(t, out.data(), r);
+      compare(*lowered, {in, Bytes(out.size())});
+    }
 }
 
 // GGUF's blocks as the model loader spells them: bytes, a scale in half precision, numbers of 4 and 8 bits.

@@ -13,10 +13,10 @@
 
 namespace doorbell {
 
-inline LaneTarget x86_lanes() {
+inline LaneTarget x86_lanes(Native native = x86::supported) {
   LaneTarget target;
-  target.decompose = [](Graph& g, Simplifier& s, const Node* sink) {
-    return decompose(g, s, sink, x86::supported);
+  target.decompose = [native = std::move(native)](Graph& g, Simplifier& s, const Node* sink) {
+    return decompose(g, s, sink, native);
   };
   return target;
 }
@@ -26,7 +26,8 @@ inline LaneTarget x86_lanes() {
 class Elementwise {
  public:
   using Expression = std::function<Value(const std::vector<Value>& in)>;
-  Elementwise(const std::vector<DType>& in, int64_t n, const Expression& f) {
+  Elementwise(const std::vector<DType>& in, int64_t n, const Expression& f, Native native = x86::supported)
+      : native_(std::move(native)) {
     const Node* range = graph_.make(Op::Range, dtype::index, {graph_.constant_int(dtype::index, n)}, {0, 0});
     std::vector<Value> values;
     for (DType t : in) {
@@ -56,7 +57,7 @@ class Elementwise {
       ADD_FAILURE() << s.error().message;
       return;
     }
-    auto lowered = lower(graph_, sink, x86_lanes(), "elementwise");
+    auto lowered = lower(graph_, sink, x86_lanes(native_), "elementwise");
     if (!lowered) {
       ADD_FAILURE() << lowered.error().message;
       return;
@@ -75,6 +76,7 @@ class Elementwise {
     image_ = *image;
     program_ = std::make_unique<Executable>(*image);
   }
+  Native native_;
   Graph graph_;
   Lowered kernel_;
   ProgramImage image_;
