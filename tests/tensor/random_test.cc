@@ -33,11 +33,13 @@ TEST(Threefry, GivesTheKnownAnswersOnWordsAndOnTensors) {
   }
 }
 
-// JAX's documentation ("Pseudorandom numbers"): jax.random.normal(jax.random.key(42)) is -0.028304616, which
-// is sqrt(2) * erfinv(u) of u in (-1, 1) made from the uniform number of the same key.
+// docs.jax.dev/en/latest/jax.random.html: uniform(key(0)) is 0.947667; of its split into two, uniform of the
+// second is 0.00729382. A generator's draws are the keys of such a split.
 TEST(Random, UniformNumbersEqualThoseOfJax) {
-  const double u = numbers(uniform(from_values<uint32_t>({0, 42}), {1})).at(0);
-  EXPECT_NEAR(2 * u - 1, std::erf(-0.028304616 / std::sqrt(2.0)), 3e-7);
+  EXPECT_NEAR(numbers(uniform(from_values<uint32_t>({0, 0}), {1})).at(0), 0.947667, 5e-7);
+  Generator g(0);
+  g.key();
+  EXPECT_NEAR(numbers(uniform(g.key(), {1})).at(0), 0.00729382, 5e-9);
 }
 
 TEST(Random, DrawsDifferAndSeedsRepeat) {
