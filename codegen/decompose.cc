@@ -5,6 +5,7 @@ namespace doorbell {
 const Node* decompose_step(Graph& graph, const Node* node, const Native& native) {
   if (row(node->op).cls != OpClass::Alu && !node->is(Op::Reduce)) return nullptr;
   if (node->dtype.count != 1) return nullptr;
+  if (const Node* unwrapped = unwrap(graph, node)) return unwrapped;
   const DType from = node->is(Op::Reduce) ? node->dtype : node->src.back()->dtype;
   const Op op = node->is(Op::Reduce) ? static_cast<Op>(node->arg[0]) : node->op;
   if (native(op, from, node->dtype)) return nullptr;

@@ -17,7 +17,7 @@ namespace doorbell {
 // Does the target compute this op? `from` is the type of the operands (Where: of its two values), `to` that
 // of the result. Required of all: on f32, f64, i32, u32, i64, u64 and bool the ops that numeric.h defines,
 // less exp ... pow; casts between these; and of every type loads, stores, Where, bitcasts to and from the
-// unsigned integer of its width, and casts between that and u32.
+// unsigned integer of its width, and casts between that and u32 and i32.
 using Native = std::function<bool(Op op, DType from, DType to)>;
 
 // Rewrites a kernel in the scheduler's form (kernel.h). Ops of integers and exp ... pow apart, values stay
@@ -31,6 +31,9 @@ const Node* decompose_step(Graph& graph, const Node* node, const Native& native)
 const Node* decompose_math(Graph& graph, const Node* node);
 const Node* decompose_float(Graph& graph, const Node* node, const Native& native);
 const Node* decompose_int(Graph& graph, const Node* node);
+// A cast of a narrow integer that was wrapped for nothing, and a choice between wrapped ones: without the
+// wrap. Null otherwise.
+const Node* unwrap(Graph& graph, const Node* node);
 
 // Is it a float other than f32 and f64?
 bool narrow_float(DType type);

@@ -143,7 +143,7 @@ struct Carry {
 bool narrow_float(DType t) { return t.is_float() && t.scalar() != dtype::f32 && t.scalar() != dtype::f64; }
 
 DType carrier(DType t) {
-  if (t.is_int() && t.bits < 32) return t.is_signed() ? dtype::i32 : dtype::u32;
+  if (t.is_int() && t.bits < 32) return dtype::i32;
   if (!narrow_float(t)) return t;
   const int p = t.mantissa + 1;
   return 2 * p + 2 <= f32_mantissa + 1 && least(t) - f32_least >= 2 * p ? dtype::f32 : dtype::f64;

@@ -1,6 +1,6 @@
-// Integers of few bits are carried in i32 or u32, by their sign. What lies above the type's width is of no
-// matter to + - * and bitwise ops, so chains of them stay in the carrier; an op that looks at high bits takes
-// the value extended. A cast from the carrier wraps: that is the rounding of integers.
+// Integers of few bits are carried in i32. What lies above the type's width is of no matter to + - * and
+// bitwise ops, so chains of them stay in the carrier; an op that looks at high bits takes the value extended
+// by its sign. A cast from the carrier wraps: that is the rounding of integers.
 #include "codegen/decompose.h"
 #include "codegen/numeric.h"
 #include "codegen/value.h"
@@ -15,8 +15,27 @@ DType unsigned_of(DType t) { return {Kind::Unsigned, t.bits}; }
 // The low bits are the value's; the others are any.
 Value loose(const Value& x) {
   const Node* n = x.node;
-  const bool wrapped = n->is(Op::Cast) && n->src[0]->dtype.is_int() && n->src[0]->dtype.bits >= 32;
-  return wrapped ? Value{x.graph, n->src[0]}.cast(carrier(x.type())) : x.cast(carrier(x.type()));
+  const bool wrapped = n->is(Op::Cast) && n->src[0]->dtype == carrier(x.type());
+  return wrapped ? Value{x.graph, n->src[0]} : x.cast(carrier(x.type()));
+}
+
+// Is this value of the carrier known to be one of the type's?
+bool fits(const Node* n, DType t) {
+  switch (n->op) {
+    case Op::Const: return decode_int(t, static_cast<uint64_t>(n->arg[0])) == n->as_int();
+    case Op::Cast: {
+      const DType from = n->src[0]->dtype;
+      if (from.is_bool() || from == t) return true;
+      return from.is_int() && from.bits < t.bits && (t.is_signed() || !from.is_signed());
+    }
+    case Op::And:  // masked by what is not negative
+      for (const Node* s : n->src)
+        if (s->is(Op::Const) && s->as_int() >= 0 && fits(s, t)) return true;
+      return false;
+    case Op::Shr: return fits(n->src[0], t);  // nearer to zero
+    case Op::Where: return fits(n->src[1], t) && fits(n->src[2], t);
+    default: return false;
+  }
 }
 
 const Node* cast_rule(const Value& x, DType to) {
@@ -27,8 +46,7 @@ const Node* cast_rule(const Value& x, DType to) {
   // The conversion to 32 bits saturates, and takes NaN to 0.
   Value v = x.cast(carrier(to));
   const auto top = static_cast<double>(to.mask() >> (to.is_signed() ? 1 : 0));
-  v = min(v, top);
-  return (to.is_signed() ? max(v, -top - 1) : v).cast(to).node;
+  return max(min(v, top), to.is_signed() ? -top - 1 : 0).cast(to).node;
 }
 
 // Folding commutes with the wrap, and with extension where values are compared. Only the identity of the
@@ -48,6 +66,18 @@ const Node* reduce_rule(Graph& graph, const Node* node) {
 }
 
 }  // namespace
+
+const Node* unwrap(Graph& graph, const Node* node) {
+  const Node* x = node->src.empty() ? nullptr : node->src.back();
+  if (!x || carrier(x->dtype) == x->dtype || !x->dtype.is_int()) return nullptr;
+  const auto wrapped = [&](const Node* n) {
+    return n->is(Op::Cast) && n->src[0]->dtype == carrier(x->dtype);
+  };
+  if (node->is(Op::Cast) && wrapped(x) && fits(x->src[0], x->dtype))
+    return graph.cast(x->src[0], node->dtype);
+  if (node->is(Op::Where) && (wrapped(node->src[1]) || wrapped(x))) return decompose_int(graph, node);
+  return nullptr;
+}
 
 const Node* decompose_int(Graph& graph, const Node* node) {
   if (node->is(Op::Reduce)) return carrier(node->dtype) == node->dtype ? nullptr : reduce_rule(graph, node);

@@ -134,17 +134,16 @@ void check_f32(const Function& f, uint64_t first, uint64_t step) {
   }
   fmt::print("{:5} f32: max {:.4f} ulp at {:a} ({:a}); {} inputs, {} judged by MPFR; {} bytes of code\n",
              text(f.op), worst.ulps, worst.x, worst.found, n, judged, kernel.image().code.size());
+  std::fflush(stdout);
   EXPECT_LE(worst.ulps, f.bound_f32) << text(f.op) << " of " << worst.x << " gives " << worst.found << "; "
                                      << worst.wrong << " are wrong";
 }
 
-TEST(Math, UnaryFunctionsOfF32LieWithinTheirBound) {
-  for (const Function& f : functions) {
-    // A step that is prime to 2^32: all exponents, all low bits.
-    if (nightly()) check_f32(f, 0, 1);
-    else check_f32(f, 0, 1021);
-  }
-}
+class OfF32 : public testing::TestWithParam<Function> {};
+// The step is prime to 2^32: all exponents, all low bits.
+TEST_P(OfF32, LiesWithinItsBound) { check_f32(GetParam(), 0, nightly() ? 1 : 1021); }
+INSTANTIATE_TEST_SUITE_P(Math, OfF32, testing::ValuesIn(functions),
+                         [](const auto& p) { return std::string(text(p.param.op)); });
 
 // Around every power of two, and around what a function treats as a case of its own.
 TEST(Math, EdgesOfF32LieWithinTheBound) {
