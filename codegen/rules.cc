@@ -28,7 +28,7 @@ const RuleSet& index_rules() {
     {-x,                    x * -1},
     {(x * c0) * c1,         x * fold(c0 * c1)},
     {(x / c0) / c1,         x / fold(c0 * c1), [](const Bindings& b) { return b[4]->as_int() > 0 && b[5]->as_int() > 0; }},
-    {(x % c0) % c1,         x % c1, [](const Bindings& b) { return b[5]->as_int() > 0 && b[4]->as_int() % b[5]->as_int() == 0; }},
+    {(x % c0) % c1,         x % c1, [](const Bindings& b) { return b[4]->as_int() > 0 && b[5]->as_int() > 0 && b[4]->as_int() % b[5]->as_int() == 0; }},
   });
   return set;
 }
