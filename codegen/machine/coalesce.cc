@@ -23,15 +23,18 @@ void coalesce(Program& program, const Machine&) {
   struct Copy {
     int depth;
     uint32_t to, from;
+    size_t order;
   };
   std::vector<Copy> copies;
   for (const Block& b : program.blocks)
     for (const Inst& inst : b.insts)
       if (inst.is_copy() && inst.operands[0].reg.is_virtual() && inst.operands[1].reg.is_virtual() &&
           inst.operands[0].role == Role::Def)
-        copies.push_back({b.depth, inst.operands[0].reg.number(), inst.operands[1].reg.number()});
+        copies.push_back({b.depth, inst.operands[0].reg.number(), inst.operands[1].reg.number(), copies.size()});
   if (copies.empty()) return;
-  std::ranges::stable_sort(copies, std::greater<>{}, &Copy::depth);
+  std::ranges::sort(copies, [](const Copy& a, const Copy& b) {
+    return a.depth != b.depth ? a.depth > b.depth : a.order < b.order;
+  });
 
   Liveness live = analyse(program);
   std::vector<uint32_t> leader(program.regs.size());

@@ -1,4 +1,6 @@
 // Kernels through machine code on this processor, bit for bit against the evaluator.
+#include "codegen/matrix_unit.h"
+#include "codegen/target/x86/supported.h"
 #include "tests/x86/harness.h"
 
 namespace doorbell {
@@ -66,6 +68,73 @@ TEST(Kernel, MultipliesATileInRegisters) {
                       {bytes_of(ramp(static_cast<size_t>(M * K))), bytes_of(ramp(static_cast<size_t>(K * N))),
                        Bytes(static_cast<size_t>(M * N * 4))},
                       {}, getenv("SHOW"));
+}
+
+class Units : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Lanes, Units, testing::Values(1, 4, 8, 32));
+
+// A dot product of packed bytes or words, in a loop, with the row operand uniform and with it in lanes.
+TEST_P(Units, ContractAsTheEvaluatorDoes) {
+  const int L = GetParam();
+  auto features = x86::host_features();
+  ASSERT_TRUE(features.ok());
+  std::mt19937_64 random(3);
+  int tried = 0;
+  for (size_t row = 0; row < std::size(matrix_units); ++row) {
+    const MatrixUnit& unit = matrix_units[row];
+    if (!x86::has_unit(row, *features) || L != unit.n) continue;
+    for (bool uniform : {false, true}) {
+      Graph g;
+      Build b(g, L);
+      const int64_t rows = 5, n = rows * L * unit.k;
+      auto A = b.param(unit.a, n), B = b.param(unit.b, n), C = b.param(dtype::i32, L);
+      auto acc = b.alloc(dtype::i32, Space::Register, 0, 1);
+      auto lane = b.lane(), zero = b.i(0), k = b.i(unit.k), width = b.i(L);
+      auto init = b.store(acc, zero, b.i(-5));
+      auto r = b.loop(b.i(rows), 1);
+      auto memory = b.after(acc, {init, r});
+      auto at = b.op(Op::Mul, {b.op(Op::Add, {b.op(Op::Mul, {r, width}), lane}), k});
+      auto x = b.load(A, uniform ? b.op(Op::Mul, {r, k}) : at, nullptr, unit.a.vec(unit.k));
+      auto y = b.load(B, at, nullptr, unit.b.vec(unit.k));
+      auto sum =
+          b.add(g.make(Op::Contract, dtype::i32, {b.load(memory, zero), x, y}, {static_cast<int64_t>(row)}));
+      auto end = b.end(r, {b.store(memory, zero, sum)});
+      b.store(C, lane, b.load(b.after(acc, {end}), zero));
+      Bytes a(static_cast<size_t>(n * unit.a.bytes())), w(static_cast<size_t>(n * unit.b.bytes()));
+      for (auto& v : a) v = static_cast<std::byte>(random() % 4 ? random() : 255);
+      for (auto& v : w) v = static_cast<std::byte>(random() % 4 ? random() : 127);
+      compare(b.k, {a, w, Bytes(static_cast<size_t>(8 * L))}, {}, getenv("SHOW"));
+      ++tried;
+    }
+  }
+  EXPECT_GE(tried, L == 8 ? 4 : 0);  // AVX2 has two rows, of 8 lanes
+}
+
+TEST_P(Units, ShortVectorsAreMadeAndTakenApart) {
+  const int L = GetParam();
+  for (DType t : {dtype::u8.vec(4), dtype::i8.vec(4), dtype::i16.vec(2), dtype::u16.vec(4), dtype::u8.vec(8),
+                  dtype::i16.vec(4), dtype::i32.vec(2)}) {
+    Graph g;
+    Build b(g, L);
+    auto x = b.param(t.scalar(), 8 * L), y = b.param(t.scalar(), 8 * L), z = b.param(t.scalar(), 8 * L);
+    auto lane = b.lane(), count = b.i(t.count), one = b.i(0);
+    auto packed = b.load(x, b.op(Op::Mul, {lane, count}), nullptr, t), same = b.load(x, one, nullptr, t);
+    std::vector<const Node*> turned;
+    for (int i = 0; i < t.count; ++i) {
+      auto e = b.add(g.make(Op::Element, t.scalar(), {packed}, {i})),
+           u = b.add(g.make(Op::Element, t.scalar(), {same}, {i}));
+      b.store(y, b.op(Op::Add, {b.op(Op::Mul, {lane, count}), b.i(i)}), i % 2 ? e : u);
+      turned.insert(turned.begin(), e);
+    }
+    auto v = b.add(g.make(Op::Vec, t, turned));
+    for (int i = 0; i < t.count; ++i)
+      b.store(z, b.op(Op::Add, {b.op(Op::Mul, {lane, count}), b.i(i)}),
+              b.add(g.make(Op::Element, t.scalar(), {v}, {i})));
+    Bytes data(static_cast<size_t>(8 * L * t.bytes()));
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 77 + 131);
+    compare(b.k, {data, Bytes(data.size()), Bytes(data.size())}, {}, getenv("SHOW"));
+    if (HasFailure()) return;
+  }
 }
 
 }  // namespace

@@ -229,7 +229,10 @@ std::vector<std::byte> encode(const machine::Program& program, Features features
   while (out.size() % 64 != 0) out.push_back(std::byte{0xcc});
   std::vector<size_t> order, place(program.pool.size());
   for (size_t i = 0; i < program.pool.size(); ++i) order.push_back(i);
-  std::ranges::stable_sort(order, std::greater<>{}, [&](size_t i) { return program.pool[i].bytes.size(); });
+  std::ranges::sort(order, [&](size_t a, size_t b) {
+    const size_t x = program.pool[a].bytes.size(), y = program.pool[b].bytes.size();
+    return x != y ? x > y : a < b;
+  });
   for (size_t i : order) {
     place[i] = out.size();
     out.insert(out.end(), program.pool[i].bytes.begin(), program.pool[i].bytes.end());

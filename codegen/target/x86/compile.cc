@@ -15,7 +15,7 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
     for (const std::string& n : names(missing)) list += (list.empty() ? "" : ", ") + n;
     return error("x86-64 code needs {}", list);
   }
-  if (Status s = check_supported(kernel); !s) return s.error();
+  if (Status s = check_supported(kernel, features); !s) return s.error();
   const machine::Machine machine = target::describe(features);
   // Each pass leaves a program that keeps the rules.
   auto dump = [&](char pass, const machine::Program& program) {

@@ -13,7 +13,7 @@ using NodeOp = doorbell::Op;
 
 namespace {
 
-bool narrow(DType t) { return t.bits < 32; }
+bool narrow(DType t) { return t.bits < 32 && t.count == 1; }
 bool wide_int(DType t) { return t.is_int() && t.bits == 64; }
 uint64_t bits32(float f) { return std::bit_cast<uint32_t>(f); }
 uint64_t bits64(double d) { return std::bit_cast<uint64_t>(d); }
@@ -78,7 +78,7 @@ void Selector::cast(const Node* node) {
     }
     if (fw == 32) return set(node, std::move(masks));
     std::vector<Reg> packed;
-    for (size_t p = 0; p < parts(32); ++p) packed.push_back(pack_pairs(masks, p, true));
+    for (size_t p = 0; p < parts(32); ++p) packed.push_back(pack_pairs(masks, p));
     set(node, std::move(packed));
     info(node).value.wide = std::move(masks);
     return;
@@ -157,7 +157,7 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
       else if (tw == 64)
         r = e_.make(from.kind == Kind::Signed ? op("vpmovsxdq") : op("vpmovzxdq"), tc,
                     {use(widened(p), xmm)});
-      else r = pack_pairs(in, p, true);
+      else r = pack_pairs(in, p);
       if (narrow(to) && (from.bits > to.bits || from.kind != to.kind)) r = extend(r, to);
     } else if (to == dtype::f32 && from.is_int()) {
       r = from.kind == Kind::Signed || narrow(from) ? e_.make(op("vcvtdq2ps"), tc, {in[p]})
@@ -185,7 +185,7 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
         std::vector<Reg> wide;
         for (size_t k = 0; k < (v && parts(64) != parts(32) ? 2u : 1u); ++k)
           wide.push_back(double_to_32(in[v && parts(64) != parts(32) ? 2 * p + k : p], fc, false));
-        r = pack_pairs(wide, 0, true);
+        r = pack_pairs(wide, 0);
       }
     } else {
       DOORBELL_CHECK(false, "kernel {}: x86 has no cast of {} to {}", kernel_.name, name(from), name(to));
@@ -258,7 +258,7 @@ Reg Selector::pack8(Reg r, RegClass c) {
 }
 
 // The low halves of 64-bit lanes, as lanes of 32 bits: part p of them.
-Reg Selector::pack_pairs(const std::vector<Reg>& wide, size_t p, bool) {
+Reg Selector::pack_pairs(const std::vector<Reg>& wide, size_t p) {
   const RegClass c = vclass(64);
   constexpr int evens = 0x88;
   if (wide.size() == 1 || parts(64) == parts(32)) {

@@ -20,8 +20,6 @@ struct Arg {
 
 class Emit {
  public:
-  explicit Emit(Features features) : features_(features) {}
-
   machine::Program& program() { return program_; }
   size_t current() const { return block_; }
   size_t add_block(int depth);  // and continues there
@@ -56,7 +54,6 @@ class Emit {
   void make_entry();  // block 0, where constants are made
 
  private:
-  Features features_;
   machine::Program program_;
   size_t block_ = 0;
   std::map<std::pair<size_t, unsigned>, machine::Reg> constants_;  // by pool entry and class

@@ -29,6 +29,9 @@ Affine scaled(Affine a, int64_t by) {
   return a;
 }
 
+// A short vector moves as the integer of its size.
+DType flat(DType t) { return t.count == 1 ? t : t.bits * t.count == 64 ? dtype::u64 : dtype::u32; }
+
 Operand shifted(Operand o, int64_t bytes) {
   o.disp += static_cast<int32_t>(bytes);
   return o;
@@ -305,7 +308,7 @@ Reg Selector::load_broadcast(DType t, DType as, Operand at, int object) {
 }
 
 void Selector::load_uniform(const Node* node, const MemoryRef& m, const Affine& index, int element) {
-  const DType t = node->dtype;
+  const DType t = flat(node->dtype);
   Operand at = address(m, index, element, 0, t.bits);
   if (in_gpr(node)) return set(node, {load_scalar(t, at, m.object)}, true);
   set(node, {load_broadcast(t, t, at, m.object)});
@@ -364,7 +367,7 @@ Reg Selector::index_vector(const Affine& index, size_t first, int n, int64_t sca
     if (node->dtype.bits == 64) {  // indices fit 32 bits: see width checks of the caller
       std::vector<Reg> wide;
       for (size_t p = 0; p < parts(64); ++p) wide.push_back(part(node, p));
-      term = pack_pairs(wide, first / static_cast<size_t>(per_part(32)), true);
+      term = pack_pairs(wide, first / static_cast<size_t>(per_part(32)));
     } else {
       term = part(node, first / static_cast<size_t>(per_part(32)));
     }
@@ -379,7 +382,7 @@ Reg Selector::index_vector(const Affine& index, size_t first, int n, int64_t sca
 
 void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& index, int element,
                             const Node* gate) {
-  const DType t = node->dtype;
+  const DType t = flat(node->dtype);
   const int w = width(t), n = per_part(w);
   const RegClass c = vclass(w);
   Affine uniform = index;
@@ -555,7 +558,7 @@ void Selector::store(const Node* node) {
 
 void Selector::store_uniform(const Node* node, const MemoryRef& m, const Affine& index, int element) {
   const Node* value = node->src[2];
-  DType t = value->dtype;
+  const DType t = flat(value->dtype);
   if (info(value).skipped) value = value->src[0];
   Operand at = address(m, index, element, 0, t.bits);
   if (varying(value)) {  // one address for all lanes: the kernel's last lane would win, were it legal
@@ -621,9 +624,9 @@ void Selector::store_contiguous(DType t, int n, Operand at, Reg value, int objec
 void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine& index, int element,
                              const Node* gate) {
   const Node* value = node->src[2];
-  const DType t = value->dtype;
+  const DType t = flat(value->dtype);
   if (info(value).skipped) value = value->src[0];
-  const DType from = value->dtype;
+  const DType from = flat(value->dtype);
   const int w = width(t), n = per_part(w), access = static_cast<int>(t.bytes());
   const RegClass c = vclass(w);
   Affine uniform = index;

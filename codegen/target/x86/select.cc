@@ -27,7 +27,7 @@ bool runs_once(const Node* range) {
 }  // namespace
 
 Selector::Selector(const Lowered& kernel, Features features)
-    : kernel_(kernel), features_(features), e_(features), lanes_(kernel.lanes) {}
+    : kernel_(kernel), features_(features), lanes_(kernel.lanes) {}
 
 RegClass Selector::vclass(int w) const {
   int bits = std::min(lanes_ * w, register_bits_);
@@ -132,6 +132,9 @@ void Selector::select(const Node* node) {
     case NodeOp::Cast: cast(node); return;
     case NodeOp::Bitcast: bitcast(node); return;
     case NodeOp::LaneXor: lane_xor(node); return;
+    case NodeOp::Contract: contract(node); return;
+    case NodeOp::Vec: vec(node); return;
+    case NodeOp::Element: element(node); return;
     default:
       if (in_gpr(node) && !(node->src[0]->dtype.is_float() && node->src[0]->dtype.bits >= 32))
         scalar_alu(node);
@@ -317,7 +320,7 @@ void Selector::load_register(const Node* node) {
     // Reading what was never stored: whatever value, but one value.
     const bool v = alloc_varying_[alloc];
     const int w = width(alloc->dtype);
-    element.gpr = !v && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
+    element.gpr = !v && alloc->dtype.count == 1 && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
     for (size_t p = 0; p < (v ? parts(w) : 1); ++p)
       element.regs.push_back(element.gpr ? e_.number(RegClass::gpr32, 0)
                                          : e_.copied(e_.zero(vclass(w)), vclass(w)));
@@ -343,7 +346,7 @@ void Selector::store_register(const Node* node) {
   Value& element = elements.at(at);
   const bool v = alloc_varying_[alloc];
   const int w = width(alloc->dtype);
-  const bool gpr = !v && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
+  const bool gpr = !v && alloc->dtype.count == 1 && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
   const size_t n = v ? parts(w) : 1;
   const RegClass c = gpr ? RegClass::gpr64 : vclass(w);
   if (element.regs.empty()) {

@@ -92,7 +92,7 @@ class Selector {
   [[nodiscard]] bool dies(const Node* node) { return info(node).left == 0 && info(node).level == level(); }
 
   // Shape of values.
-  [[nodiscard]] int width(DType t) const { return t.bits == 64 ? 64 : 32; }
+  [[nodiscard]] int width(DType t) const { return t.bits * t.count == 64 ? 64 : 32; }
   [[nodiscard]] RegClass vclass(int w) const;
   [[nodiscard]] RegClass vclass(DType t) const { return vclass(width(t)); }
   [[nodiscard]] size_t parts(int w) const;  // registers of a varying value
@@ -100,7 +100,8 @@ class Selector {
   [[nodiscard]] int per_part(int w) const { return std::min(lanes_, bits_of(vclass(w)) / w); }
   [[nodiscard]] static RegClass gclass(DType t) { return t.bits == 64 ? RegClass::gpr64 : RegClass::gpr32; }
   [[nodiscard]] bool in_gpr(const Node* node) {
-    return !varying(node) && (!node->dtype.is_float() || node->dtype.bits < 32);
+    const DType t = node->dtype;
+    return !varying(node) && t.count == 1 && (!t.is_float() || t.bits < 32);
   }
 
   Reg part(const Node* node, size_t p);         // as a vector of its own width; bool: 32
@@ -127,6 +128,9 @@ class Selector {
   Reg multiply64(Reg a, Reg b);
   void per_lane64(const Node* node);
   void lane_xor(const Node* node);
+  void contract(const Node* node);
+  void vec(const Node* node);
+  void element(const Node* node);
   Reg all_ones(RegClass c) { return e_.splat(32, c, ~0u); }
   Reg narrow_mask(const std::vector<Reg>& wide, size_t p);  // masks of 64-bit lanes, as of 32-bit lanes
   Reg half(Reg from, RegClass c, int which);                // the xmm of a ymm
@@ -143,7 +147,7 @@ class Selector {
   Reg extend(Reg r, DType t);     // a lane's low bits, extended by a narrow type
   Reg pack16(Reg r, RegClass c);  // the low 16 bits of each 32-bit lane, side by side in an xmm
   Reg pack8(Reg r, RegClass c);
-  Reg pack_pairs(const std::vector<Reg>& wide, size_t p, bool shuffle);
+  Reg pack_pairs(const std::vector<Reg>& wide, size_t p);  // low halves of 64-bit lanes
   Reg float_to_i32(Reg r, RegClass c);
   Reg float_to_u32(Reg r, RegClass c);
   Reg u32_to_float(Reg r, RegClass c);

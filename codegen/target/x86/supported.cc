@@ -1,6 +1,8 @@
 // See supported.h.
 #include "codegen/target/x86/supported.h"
 
+#include "codegen/matrix_unit.h"
+
 namespace doorbell::x86 {
 namespace {
 
@@ -14,14 +16,14 @@ unsigned class_of(DType t) {
   return t.bits >= 32 ? ints : narrow_ints;
 }
 
-struct Row {
+struct OpTypes {
   doorbell::Op op;
   unsigned types;
 };
 using NodeOp = doorbell::Op;
 constexpr unsigned all = floats | ints | bools;
 // clang-format off
-constexpr Row table[] = {
+constexpr OpTypes op_types[] = {
   {NodeOp::Neg, floats | ints}, {NodeOp::Not, ints | bools}, {NodeOp::Sqrt, floats}, {NodeOp::Trunc, floats},
   {NodeOp::Floor, floats}, {NodeOp::Ceil, floats}, {NodeOp::Round, floats}, {NodeOp::Fma, floats},
   {NodeOp::Add, all}, {NodeOp::Sub, floats | ints}, {NodeOp::Mul, all}, {NodeOp::Div, floats | ints},
@@ -45,16 +47,29 @@ bool cast_supported(DType from, DType to) {
 
 }  // namespace
 
+bool has_unit(size_t row, Features features) {
+  if (row >= std::size(matrix_units)) return false;
+  std::string_view wanted = matrix_units[row].feature;
+  while (!wanted.empty()) {
+    const std::string_view one = wanted.substr(0, wanted.find('|'));
+    for (const std::string& n : names(features))
+      if (n == one) return true;
+    wanted.remove_prefix(std::min(one.size() + 1, wanted.size()));
+  }
+  return false;
+}
+
 bool supported(NodeOp op, DType from, DType to) {
   if (op == NodeOp::Cast) return cast_supported(from, to);
   if (op == NodeOp::Bitcast)
-    return class_of(from) != 0 && class_of(to) != 0 && from.bits == to.bits && !to.is_bool();
-  for (const Row& row : table)
+    return from.bits * from.count == to.bits * to.count && !to.is_bool() &&
+           ((from.count == 1 && to.count == 1) || to.bits * to.count == 32 || to.bits * to.count == 64);
+  for (const OpTypes& row : op_types)
     if (row.op == op) return row.types & class_of(from);
   return false;
 }
 
-Status check_supported(const Lowered& kernel) {
+Status check_supported(const Lowered& kernel, Features features) {
   for (const Node* node : kernel.body) {
     const bool accesses = node->is(NodeOp::Load) || node->is(NodeOp::Store);
     if (accesses && node->src.size() > (node->is(NodeOp::Load) ? 2u : 3u)) {
@@ -63,6 +78,11 @@ Status check_supported(const Lowered& kernel) {
       if (m->is(NodeOp::Alloc) && m->arg[1] != static_cast<int64_t>(Space::Local))
         return error("kernel {}: register memory is not read or written behind a gate", kernel.name);
     }
+    const int vector_bits = node->dtype.bits * node->dtype.count;
+    if (node->dtype.count > 1 && vector_bits != 32 && vector_bits != 64)
+      return error("kernel {}: x86-64 has no short vectors {}", kernel.name, name(node->dtype));
+    if (node->is(NodeOp::Contract) && !has_unit(static_cast<size_t>(node->arg[0]), features))
+      return error("kernel {}: this processor has no matrix unit {}", kernel.name, node->arg[0]);
     if (row(node->op).cls != OpClass::Alu) continue;
     const DType from = node->src[node->is(NodeOp::Where) ? 1 : 0]->dtype;
     if (!supported(node->op, from, node->dtype))

@@ -4,13 +4,15 @@
 #pragma once
 
 #include "codegen/kernel.h"
+#include "codegen/target/x86/features.h"
 
 namespace doorbell::x86 {
 
 // Types are those of the operands (Where: of its two values) and of the result.
 bool supported(doorbell::Op op, DType from, DType to);
 
-// An error that names the first node of the kernel that is not.
-Status check_supported(const Lowered& kernel);
+// An error that names the first node of the kernel that is not, or whose matrix unit this processor lacks.
+Status check_supported(const Lowered& kernel, Features features);
+bool has_unit(size_t row, Features features);  // of matrix_unit.h
 
 }  // namespace doorbell::x86

@@ -2,6 +2,7 @@
 // stated. Intel SDM vol. 2 under each name.
 #include <functional>
 
+#include "codegen/matrix_unit.h"
 #include "codegen/target/x86/selector.h"
 
 namespace doorbell::x86::target {
@@ -68,7 +69,7 @@ Reg Selector::vector_op(const Node* node, size_t p) {
   const RegClass c = vclass(t);
   if (node->is(NodeOp::Where)) {
     Reg m = mask(node->src[0], p, width(t)), a = part(node->src[1], p), b = part(node->src[2], p);
-    return e_.make(t.bits == 64 ? op("vblendvpd") : op("vblendvps"), c, {b, a, m});
+    return e_.make(width(t) == 64 ? op("vblendvpd") : op("vblendvps"), c, {b, a, m});
   }
   if (t.is_bool()) return bool_op(node, p);
   if (t.is_float()) return float_op(node, p);
@@ -256,7 +257,7 @@ void Selector::compare(const Node* node) {
   }
   if (!wide) return set(node, std::move(masks));
   std::vector<Reg> narrow;
-  for (size_t p = 0; p < parts(32); ++p) narrow.push_back(pack_pairs(masks, p, true));
+  for (size_t p = 0; p < parts(32); ++p) narrow.push_back(pack_pairs(masks, p));
   set(node, std::move(narrow));
   info(node).value.wide = std::move(masks);
 }
@@ -286,7 +287,7 @@ Reg Selector::divide32(const Node* node, size_t p) {
     }
   }
   Reg q = quotients[0];
-  if (!is_signed) q = pack_pairs(quotients, 0, true);
+  if (!is_signed) q = pack_pairs(quotients, 0);
   else if (halves == 2)
     q = e_.make(op("vinsertf128"), c, {quotients[0], use(quotients[1], cls(RegClass::xmm)), 1});
   Reg zero = e_.make(op("vpcmpeqd"), c, {b, e_.zero(c)});
@@ -334,6 +335,81 @@ void Selector::lane_xor(const Node* node) {
     }
     regs.push_back(r);
   }
+  set(node, std::move(regs));
+}
+
+// ---- short vectors and matrix units
+
+// One unit's row on each register; columns are lanes, so any number of them works.
+void Selector::contract(const Node* node) {
+  const MatrixUnit& unit = matrix_units[node->arg[0]];
+  const RegClass c = vclass(32);
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(node); ++p) {
+    Reg acc = part(node->src[0], p), a = part(node->src[1], p), b = part(node->src[2], p);
+    if (unit.a == dtype::u8 && unit.accumulate == Accumulate::Wrap) {
+      const Op dot = features_ & feature::avx_vnni ? op("{vex} vpdpbusd") : op("vpdpbusd");
+      regs.push_back(e_.change(dot, c, acc, {a, b}));
+      continue;
+    }
+    Reg pairs = a, with = b;
+    if (unit.a == dtype::u8) {
+      pairs = e_.make(op("vpmaddubsw"), c, {a, b});
+      with = e_.splat(32, c, 0x00010001);
+    }
+    regs.push_back(e_.make(op("vpaddd"), c, {acc, e_.make(op("vpmaddwd"), c, {pairs, with})}));
+  }
+  set(node, std::move(regs));
+}
+
+// Elements side by side: each cut to its bits, shifted to its place, or-ed.
+void Selector::vec(const Node* node) {
+  const int w = width(node->dtype), bits = node->dtype.bits;
+  const RegClass c = vclass(w);
+  const bool halves = w == 64 && parts(64) != parts(32);
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(node); ++p) {
+    Reg sum;
+    for (size_t i = 0; i < node->src.size(); ++i) {
+      const bool v = varying(node->src[i]);
+      Reg e = part(node->src[i], halves && v ? p / 2 : p);
+      if (bits < 32) e = e_.make(op("vandps"), vclass(32), {e, e_.splat(32, vclass(32), node->dtype.mask())});
+      if (w == 64) {
+        e = half(e, vclass(32), halves && v && p % 2 == 1);
+        e = e_.make(op("vpmovzxdq"), c, {use(e, cls(RegClass::xmm))});
+      }
+      if (i != 0) e = e_.make(w == 64 ? op("vpsllq") : op("vpslld"), c, {e, static_cast<int>(i) * bits});
+      sum = i == 0 ? e : e_.make(op("vorps"), c, {sum, e});
+    }
+    regs.push_back(sum);
+  }
+  set(node, std::move(regs));
+}
+
+void Selector::element(const Node* node) {
+  const Node* x = node->src[0];
+  const int w = width(x->dtype), bits = x->dtype.bits, at = static_cast<int>(node->arg[0]) * bits;
+  const RegClass c = vclass(w);
+  const bool sign = node->dtype.kind == Kind::Signed;
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(x); ++p) {
+    Reg r = part(x, p);
+    if (w == 64) {
+      if (at) r = e_.make(op("vpsrlq"), c, {r, at});
+    } else {
+      r = e_.make(op("vpslld"), c, {r, 32 - bits - at});
+      r = e_.make(sign ? op("vpsrad") : op("vpsrld"), c, {r, 32 - bits});
+    }
+    regs.push_back(r);
+  }
+  if (w == 64) {
+    std::vector<Reg> low;
+    for (size_t p = 0; p < (varying(x) ? parts(32) : 1); ++p) low.push_back(pack_pairs(regs, p));
+    if (bits < 32)
+      for (Reg& r : low) r = extend(r, node->dtype);
+    regs = std::move(low);
+  }
+  if (in_gpr(node)) return set(node, {lane_to_gpr(regs, 32, 0)}, true);
   set(node, std::move(regs));
 }
 
