@@ -399,6 +399,7 @@ Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, 
   dump('t', "tile", tiled.sink);
   TRY(verify_kernel(tiled.sink));
   Lowered lowered = TRY(linearise(graph, simplify, tiled, name));
+  TRY(spell_folds(graph, simplify, target, lowered));
   if (wanted.find('l') != std::string::npos) fmt::print(stderr, "{}\n", print(lowered));
   return lowered;
 }

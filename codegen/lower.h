@@ -35,6 +35,8 @@ struct Tiled {
 };
 Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target);
 Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name);
+// The steps of reductions in floats that the target lacks, spelt in what it has (folds.cc).
+Status spell_folds(Graph& graph, Simplifier& simplify, const LaneTarget& target, Lowered& kernel);
 
 // node with `from` replaced by `to` everywhere below it.
 const Node* substitute(Graph& graph, const Node* node, const Memo& replacements);

@@ -200,6 +200,7 @@ std::string broken_tensor_rule(const Node* node) {
     case Op::Assign: return broken_assign_rule(node);
     case Op::Contiguous:
     case Op::Copy:
+      if (node->is(Op::Copy) && node->arg.size() != 1) return "copy has one argument, the device";
       if (node->dtype != node->src[0]->dtype) return "keeps the type";
       return same_shape(node, node->src[0]);
     case Op::Sink: return "";

@@ -40,13 +40,20 @@ int seconds() {
 }
 
 TEST(RandomGraphs, AgreeOnEveryDeviceAndInEveryEvaluator) {
-  std::signal(SIGABRT, name_seed);
+  for (int s : {SIGABRT, SIGSEGV, SIGFPE}) std::signal(s, name_seed);
   const char* given = std::getenv("DOORBELL_FUZZ_SEED");
   const bool one = given && !std::getenv("DOORBELL_FUZZ_SECONDS");
   uint64_t seed = given ? std::strtoull(given, nullptr, 0) : std::random_device()();
   fmt::print("seeds from {}\n", seed);
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds());
   size_t graphs = 0, failures = 0;
+  if (one) {
+    RandomGraph graph = random_graph(seed);
+    std::vector<const Node*> roots;
+    for (size_t i : graph.outputs) roots.push_back(graph.nodes[i].node.get());
+    fmt::print("{}", print(roots));
+    std::fflush(stdout);
+  }
   do {
     current_seed = seed;
     ++graphs;

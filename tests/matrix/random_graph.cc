@@ -301,7 +301,7 @@ class Generator {
       default: break;
     }
     switch (pick(4)) {
-      case 0: return add(moved(x, pick(4) ? Op::Contiguous : Op::Copy, {}, s));
+      case 0: return add(pick(4) ? moved(x, Op::Contiguous, {}, s) : moved(x, Op::Copy, {0}, s));
       case 1: return assign();
       case 2: return matmul(x);
       default: return add(leaf(shape(), pick(types_)));
