@@ -80,10 +80,14 @@ class Lineariser {
       if (is_loop(n)) free.insert(n);
       for (const Node* s : n->src) free.insert(free_[s].begin(), free_[s].end());
       if (!n->is(Op::Reduce)) continue;
-      auto own = loops_of(n);
-      for (const Node* r : own) free.erase(r);
+      for (const Node* r : loops_of(n)) free.erase(r);
+    }
+    // Users first: a loop is in its place before others are nested in it.
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+      if (!(*it)->is(Op::Reduce)) continue;
+      auto own = loops_of(*it);
       const Node* outer = nullptr;
-      for (const Node* r : free) outer = deeper(outer, r);
+      for (const Node* r : free_[*it]) outer = deeper(outer, r);
       for (const Node* r : own) {
         loops_[r].parent = deeper(loops_[r].parent, outer);
         outer = r;
