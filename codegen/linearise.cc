@@ -2,6 +2,8 @@
 // range it depends on, so what does not change in a loop stands before it; a Reduce becomes a register that
 // its loops update.
 #include <algorithm>
+#include <numeric>
+#include <set>
 #include <unordered_set>
 
 #include "codegen/lower.h"
@@ -42,15 +44,19 @@ class Lineariser {
     std::vector<const Node*> children;    // loops in its body
     std::vector<const Node*> reductions;  // that its end completes a round of (it is their innermost loop)
     std::vector<const Node*> opens;       // reductions of which it is the outermost loop
+    std::vector<const Node*> fills;       // stores of which it is the innermost loop, to memory of an After
     bool emitted = false;
   };
 
   static bool is_loop(const Node* n) {
     return n->is(Op::Range) && (kind_of(n) == RangeKind::Loop || kind_of(n) == RangeKind::Reduce);
   }
-  static std::vector<const Node*> loops_of(const Node* reduce) {
+  // The loops that a Reduce folds over, or that fill the memory of an After.
+  static std::vector<const Node*> loops_of(const Node* closing) {
     std::vector<const Node*> loops;
-    for (const Node* r : reduce->src.subspan(static_cast<size_t>(reduce->arg[1])))
+    if (!closing->is(Op::Reduce) && !closing->is(Op::After)) return loops;
+    for (const Node* r :
+         closing->src.subspan(closing->is(Op::Reduce) ? static_cast<size_t>(closing->arg[1]) : 1))
       if (is_loop(r)) loops.push_back(r);
     return loops;
   }
@@ -74,18 +80,17 @@ class Lineariser {
       loops_[r].parent = parent;
       parent = r;
     }
-    // The loops of a Reduce nest in one another, and in what the Reduce depends on.
+    // The loops of a Reduce nest in one another, and in what the Reduce depends on; so do those of an After.
     for (const Node* n : order_) {
       std::unordered_set<const Node*>& free = free_[n];
       if (is_loop(n)) free.insert(n);
       for (const Node* s : n->src) free.insert(free_[s].begin(), free_[s].end());
-      if (!n->is(Op::Reduce)) continue;
       for (const Node* r : loops_of(n)) free.erase(r);
     }
     // Users first: a loop is in its place before others are nested in it.
     for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
-      if (!(*it)->is(Op::Reduce)) continue;
       auto own = loops_of(*it);
+      if (own.empty()) continue;
       const Node* outer = nullptr;
       for (const Node* r : free_[*it]) outer = deeper(outer, r);
       for (const Node* r : own) {
@@ -104,10 +109,15 @@ class Lineariser {
     // A node lives as deep as its sources; a reduction lives where its outermost loop stands.
     for (const Node* n : order_) {
       const Node* at = nullptr;
-      if (auto own = n->is(Op::Reduce) ? loops_of(n) : std::vector<const Node*>{}; !own.empty()) {
+      if (auto own = loops_of(n); !own.empty()) {
         at = loops_[own.front()].parent;
-        loops_[own.front()].opens.push_back(n);
-        loops_[own.back()].reductions.push_back(n);
+        if (n->is(Op::Reduce)) {
+          loops_[own.front()].opens.push_back(n);
+          loops_[own.back()].reductions.push_back(n);
+        } else {
+          for (const Node* s : n->src)
+            if (s->is(Op::Store)) loops_[own.back()].fills.push_back(s);
+        }
       } else if (is_loop(n)) {
         at = loops_[n].parent;
       } else {
@@ -140,8 +150,8 @@ class Lineariser {
       return out_.params[slot];
     };
     for (const Node* n : order_) {
-      if (n->is(Op::Load)) param(n->src[0]).read = true;
-      if (n->is(Op::Store)) param(n->src[0]).written = true;
+      if (n->is(Op::Load) && n->src[0]->is(Op::Param)) param(n->src[0]).read = true;
+      if (n->is(Op::Store) && n->src[0]->is(Op::Param)) param(n->src[0]).written = true;
       if (n->is(Op::Symbol)) symbol_slot(n);
     }
     return success();
@@ -179,7 +189,7 @@ class Lineariser {
       }
       if (!ready) {
         stack.emplace_back(node, true);
-        if (node->is(Op::Reduce) && !loops_of(node).empty()) {
+        if (!loops_of(node).empty()) {
           for (const Node* need : loop_needs(loops_of(node).front(), block)) stack.emplace_back(need, false);
         } else {
           for (const Node* s : node->src)
@@ -227,9 +237,15 @@ class Lineariser {
       value_[n] = make(Op::Load, n->dtype, {after, zero()});
       return;
     }
+    if (auto own = loops_of(n); !own.empty()) {  // an After
+      if (!loops_[own.front()].emitted) emit_loop(own.front());
+      value_[n] = make(Op::After, n->dtype, {value_.at(n->src[0]), ends_.at(own.front())});
+      return;
+    }
     std::vector<const Node*> src;
     for (const Node* s : n->src) src.push_back(value_.at(s));
     std::vector<int64_t> arg(n->arg.begin(), n->arg.end());
+    if (n->is(Op::Alloc)) arg[0] = next_alloc_++;
     DType type = n->dtype == dtype::index ? index_ : n->dtype;
     if (n->is(Op::Const) && n->dtype == dtype::index) {
       value_[n] = push(g_.constant_int(index_, n->as_int()));
@@ -286,38 +302,80 @@ class Lineariser {
     return masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
   }
 
-  // The (value, reduction) pairs that loop r folds: value by value, or reduction by reduction, whichever
-  // keeps what the values share alive for less long.
+  // What value i of a reduction needs that is computed anew in each round of loop r.
+  std::vector<const Node*> computed_in(const Node* r, const Node* value) {
+    std::vector<const Node*> stack{value}, found;
+    std::unordered_set<const Node*> seen;
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      if (home_[node] != r || node->dtype == dtype::index || !seen.insert(node).second) continue;
+      found.push_back(node);
+      stack.insert(stack.end(), node->src.begin(), node->src.end());
+    }
+    return found;
+  }
+
+  // The reductions of loop r, each followed by the one that uses up most of what is alive by then.
+  std::vector<size_t> reduction_order(const Node* r) {
+    const auto& reductions = loops_[r].reductions;
+    std::vector<std::set<const Node*>> needs(reductions.size());
+    std::unordered_map<const Node*, double> left;
+    for (size_t j = 0; j < reductions.size(); ++j) {
+      for (int64_t i = 0; i < reductions[j]->arg[1]; ++i)
+        for (const Node* n : computed_in(r, reductions[j]->src[static_cast<size_t>(i)])) needs[j].insert(n);
+      for (const Node* n : needs[j]) ++left[n];
+    }
+    std::unordered_set<const Node*> alive;
+    std::vector<size_t> order, rest(reductions.size());
+    std::iota(rest.begin(), rest.end(), size_t{0});
+    while (!rest.empty()) {
+      auto gain = [&](size_t j) {
+        double sum = 0;
+        for (const Node* n : needs[j])
+          if (alive.contains(n)) sum += 1 / left[n];
+        return sum;
+      };
+      auto next = rest.begin();
+      double best = gain(*next);
+      for (auto it = next + 1; it != rest.end(); ++it)
+        if (double g = gain(*it); g > best * (1 + 1e-9)) best = g, next = it;
+      for (const Node* n : needs[*next]) --left[n], alive.insert(n);
+      order.push_back(*next);
+      rest.erase(next);
+    }
+    return order;
+  }
+
+  // The (value, reduction) pairs that loop r folds: value by value, or reduction by reduction, the reductions
+  // as they come or so that they share; whichever keeps what the values share alive for less long.
   std::vector<std::pair<size_t, size_t>> fold_order(const Node* r, int64_t rounds) {
     const auto& reductions = loops_[r].reductions;
-    std::vector<std::pair<size_t, size_t>> orders[2];
-    auto n = static_cast<size_t>(rounds);
-    for (size_t i = 0; i < n; ++i)
-      for (size_t j = 0; j < reductions.size(); ++j)
-        if (i < static_cast<size_t>(reductions[j]->arg[1])) orders[0].emplace_back(i, j);
-    if (n == 1 || reductions.size() == 1) return orders[0];
-    for (size_t j = 0; j < reductions.size(); ++j)
-      for (size_t i = 0; i < static_cast<size_t>(reductions[j]->arg[1]); ++i) orders[1].emplace_back(i, j);
-    size_t lifetime[2] = {0, 0};
-    for (int o = 0; o < 2; ++o) {
-      std::unordered_map<const Node*, size_t> first;
-      std::unordered_map<const Node*, size_t> last;
-      for (size_t at = 0; at < orders[o].size(); ++at) {
-        auto [i, j] = orders[o][at];
-        std::vector<const Node*> stack{reductions[j]->src[i]};
-        std::unordered_set<const Node*> seen;
-        while (!stack.empty()) {
-          const Node* node = stack.back();
-          stack.pop_back();
-          if (home_[node] != r || node->dtype == dtype::index || !seen.insert(node).second) continue;
-          first.emplace(node, at);
-          last[node] = at;
-          stack.insert(stack.end(), node->src.begin(), node->src.end());
-        }
+    std::vector<size_t> plain(reductions.size());
+    std::iota(plain.begin(), plain.end(), size_t{0});
+    std::vector<std::pair<size_t, size_t>> best;
+    size_t least = SIZE_MAX;
+    for (const std::vector<size_t>& in : {plain, reduction_order(r)})
+      for (bool by_value : {true, false}) {
+        std::vector<std::pair<size_t, size_t>> order;
+        const auto n = static_cast<size_t>(rounds);
+        auto add = [&](size_t i, size_t j) {
+          if (i < static_cast<size_t>(reductions[j]->arg[1])) order.emplace_back(i, j);
+        };
+        for (size_t outer = 0; outer < (by_value ? n : in.size()); ++outer)
+          for (size_t inner = 0; inner < (by_value ? in.size() : n); ++inner)
+            by_value ? add(outer, in[inner]) : add(inner, in[outer]);
+        std::unordered_map<const Node*, size_t> first, last;
+        for (size_t at = 0; at < order.size(); ++at)
+          for (const Node* node : computed_in(r, reductions[order[at].second]->src[order[at].first])) {
+            first.emplace(node, at);
+            last[node] = at;
+          }
+        size_t lifetime = 0;
+        for (auto [node, at] : last) lifetime += at - first[node];
+        if (lifetime < least) least = lifetime, best = std::move(order);
       }
-      for (auto [node, at] : last) lifetime[o] += at - first[node];
-    }
-    return orders[lifetime[1] < lifetime[0]];
+    return best;
   }
 
   void emit_loop(const Node* r) {
@@ -349,6 +407,7 @@ class Lineariser {
     std::vector<const Node*> end{range};
     for (size_t j = 0; j < sums.size(); ++j)
       end.push_back(make(Op::Store, dtype::none, {allocs_.at(loop.reductions[j]), zero(), sums[j]}));
+    for (const Node* store : loop.fills) end.push_back(value_.at(store));
     for (const Node* child : loop.children) end.push_back(ends_.at(child));
     ends_[r] = push(g_.make(Op::End, dtype::none, end));
   }

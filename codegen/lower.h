@@ -21,6 +21,7 @@ struct LaneTarget {
   int lanes = 8;              // of one vector register
   int registers = 16;         // vector registers that a kernel may use
   int64_t group_work = 8192;  // operations of a lane below which a workgroup is not worth its dispatch
+  int64_t local_bytes = 0;    // of a workgroup's local memory that staging may use; 0: nothing is staged
   // Rewrites what the target lacks; null: nothing is lacking.
   std::function<const Node*(Graph&, Simplifier&, const Node*)> decompose;
 };

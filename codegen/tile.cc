@@ -14,6 +14,7 @@
 
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
+#include "codegen/stage.h"
 
 namespace doorbell {
 
@@ -25,6 +26,8 @@ const Node* substitute(Graph& graph, const Node* node, const Memo& replacements)
 namespace {
 
 constexpr int parts = 16;
+constexpr int64_t enough_groups = 32;   // keep uneven workers busy to the end
+constexpr int64_t enough_rereads = 16;  // make the staging of a value cheap
 
 RangeKind kind_of(const Node* range) { return static_cast<RangeKind>(range->arg[1]); }
 
@@ -67,6 +70,7 @@ class Tiler {
     if (reduce_lanes_) split_reductions();
     tile_outputs();
     unroll_reductions();
+    sink_ = stage(g_, simplify_, sink_, target_.local_bytes, next_id_);
     expand();
     return {sink_, lanes_, groups_};
   }
@@ -250,16 +254,22 @@ class Tiler {
 
   // ---- output axes
 
+  [[nodiscard]] bool lane_bit(uint64_t bits) const {
+    for (size_t a = 0; a < axes_.size(); ++a)
+      if (axes_[a] == lane_axis_) return bits >> a & 1;
+    return reduce_lanes_;
+  }
+
   // Operations of one execution of the body, an unrolled node counted once for each copy that differs.
   double body_cost(const std::unordered_map<const Node*, uint64_t>& depends,
                    std::span<const Node* const> body, std::span<const int64_t> unroll) {
     double cost = 0, copies = 1;
     for (int64_t u : unroll) copies *= static_cast<double>(u);
     for (const Node* n : body) {
-      double weight = n->is(Op::Load)                                              ? 1
-                      : row(n->op).cls == OpClass::Alu && n->dtype != dtype::index ? 1
-                                                                                   : 0;
       uint64_t bits = depends.at(n);
+      double weight = row(n->op).cls == OpClass::Alu && n->dtype != dtype::index ? 1 : 0;
+      // A vector brings more bytes than what all lanes share.
+      if (n->is(Op::Load)) weight = lane_bit(bits) ? 2 : 1;
       for (size_t a = 0; a < unroll.size(); ++a)
         if (bits >> a & 1) weight *= static_cast<double>(unroll[a]);
       cost += weight;
@@ -287,7 +297,8 @@ class Tiler {
             r->dtype.bits > 32 ? 2 : 1;
       int64_t accumulators = 1;
       for (const auto& [ranges, registers] : loops) accumulators = std::max(accumulators, registers);
-      accumulators += std::max<int64_t>(static_cast<int64_t>(loops.size()) - 1, 0);  // the results of other loops
+      accumulators +=
+          std::max<int64_t>(static_cast<int64_t>(loops.size()) - 1, 0);  // the results of other loops
       choose_unroll(depends, body, width, accumulators, unroll);
     } else if (lane_axis_) {
       // Elementwise: a few independent vectors, so that latencies overlap.
@@ -312,13 +323,20 @@ class Tiler {
       counts[a] = (extent(axes_[a]) + width[a] * unroll[a] - 1) / (width[a] * unroll[a]);
       inner *= static_cast<double>(counts[a]);
     }
-    // Axes, outermost first, become part of the workgroup index while a workgroup keeps enough work.
+    // Axes, outermost first, become part of the workgroup index while a workgroup keeps enough work. Those
+    // that read what was staged stay in it, but for a share that keeps many workers busy evenly.
+    const uint64_t reread = rereading_axes(depends, body, width, unroll, counts);
+    std::vector<size_t> nest;
+    for (uint64_t inside : {uint64_t{0}, uint64_t{1}})
+      for (size_t a = 0; a < axes_.size(); ++a)
+        if ((reread >> a & 1) == inside) nest.push_back(a);
     std::vector<int64_t> grouped(axes_.size(), 1);
     int64_t groups = 1;
-    for (size_t a = 0; a < axes_.size(); ++a) {
+    for (size_t a : nest) {
       if (symbolic(axes_[a])) continue;
       double per = inner / static_cast<double>(groups);
       auto wanted = static_cast<int64_t>(per / static_cast<double>(target_.group_work));
+      if (reread >> a & 1) wanted = std::min({wanted, enough_groups / groups, counts[a] / enough_rereads});
       int64_t take = 1;
       for (int64_t d = 1; d <= counts[a] && d <= wanted; ++d)
         if (counts[a] % d == 0) take = d;
@@ -331,7 +349,8 @@ class Tiler {
     const Node* group = groups == 1 ? number(0)
                                     : g_.make(Op::Range, dtype::index, {number(groups)},
                                               {next_id_++, static_cast<int64_t>(RangeKind::Group)});
-    for (size_t a = axes_.size(); a-- > 0;) {
+    for (size_t i = nest.size(); i-- > 0;) {
+      const size_t a = nest[i];
       const Node* index = number(0);
       int64_t step = width[a] * unroll[a];
       const Node* count = quotient(axes_[a]->src[0], step);
@@ -385,6 +404,28 @@ class Tiler {
       sink_ = g_.with(sink_, stores);
     }
     sink_ = simplify_(substitute(g_, sink_, memo));
+  }
+
+  // The output axes, as bits, whose loops should stand innermost since a scattered read does not depend on
+  // them: it is then staged for all their iterations.
+  uint64_t rereading_axes(const std::unordered_map<const Node*, uint64_t>& depends,
+                          std::span<const Node* const> body, std::span<const int64_t> width,
+                          std::span<const int64_t> unroll, std::span<const int64_t> counts) {
+    uint64_t best = 0;
+    int64_t most = 0;
+    for (const Node* load : body) {
+      if (!load->is(Op::Load) || target_.local_bytes == 0 || !reads_scattered(simplify_, load)) continue;
+      int64_t times = 1, bytes = load->dtype.bytes();
+      uint64_t free = 0;
+      for (size_t a = 0; a < axes_.size(); ++a) {
+        if (depends.at(load) >> a & 1) bytes *= width[a] * unroll[a];
+        else if (!symbolic(axes_[a])) times *= counts[a], free |= uint64_t{1} << a;
+      }
+      for (const Node* r : collect(load, Op::Range))
+        if (kind_of(r) == RangeKind::Reduce && bytes <= target_.local_bytes) bytes *= extent(r);
+      if (times >= enough_rereads && bytes <= target_.local_bytes && bytes > most) most = bytes, best = free;
+    }
+    return best;
   }
 
   // The unroll factors with the least work for each result, within the registers.
@@ -523,9 +564,10 @@ class Tiler {
             arg[1] = n * static_cast<int64_t>(values);
             src = std::move(copies);
           }
-        } else if (node->is(Op::Sink)) {
+        } else if (node->is(Op::Sink) || node->is(Op::After)) {
           std::vector<const Node*> stores;
           for (const Node* store : src) {
+            if (store == u) continue;
             if (!inside(store, u)) stores.push_back(store);
             else
               for (int64_t i = 0; i < n; ++i) stores.push_back(copy(store, i));

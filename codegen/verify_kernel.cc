@@ -33,7 +33,9 @@ class Checker {
     if (node->dtype.count != 1) return "short vectors come with lowering";
     if ((node == sink) != node->is(Op::Sink)) return "a kernel is one sink";
     for (const Node* s : node->src) {
-      if (s->is(Op::Store) != node->is(Op::Sink)) return "a sink keeps stores, and nothing else does";
+      if (node->is(Op::Sink) && !s->is(Op::Store)) return "a sink keeps stores";
+      if (s->is(Op::Store) && !node->is(Op::Sink) && !node->is(Op::After))
+        return "only a sink and an after keep stores";
       if (s->is(Op::Param) && ((!node->is(Op::Load) && !node->is(Op::Store)) || s != node->src[0]))
         return "a param is the memory of a load or store";
     }
@@ -55,7 +57,9 @@ class Checker {
     }
     if (node->is(Op::Reduce))
       for (const Node* range : node->src.subspan(static_cast<size_t>(node->arg[1]))) std::erase(free, range);
-    if (node->is(Op::Store))
+    if (node->is(Op::After))
+      for (const Node* range : node->src) std::erase(free, range);
+    if (node->is(Op::Store) && node->src[0]->is(Op::Param))
       for (const Node* range : free)
         if (range->arg[1] == static_cast<int64_t>(RangeKind::Reduce))
           return fmt::format("depends on range {}, which no reduce closes", range->arg[0]);
@@ -82,6 +86,12 @@ class Checker {
       case Op::Load:
       case Op::Store: return access(node);
       case Op::Reduce: return reduce(node);
+      case Op::Alloc:
+        return node->src.empty() && node->arg.size() == 3 && node->arg[2] > 0 &&
+                       node->arg[1] == static_cast<int64_t>(Space::Local)
+                   ? ""
+                   : "alloc has the arguments id, local space, elements";
+      case Op::After: return after(node);
       case Op::Sink: return "";
       default: return "does not stand in a kernel before lowering";
     }
@@ -113,7 +123,9 @@ class Checker {
     if (node->src.size() < gate || node->src.size() > gate + 1)
       return node->is(Op::Load) ? "load takes memory, index and perhaps a gate"
                                 : "store takes memory, index, value and perhaps a gate";
-    if (!node->src[0]->is(Op::Param)) return "its memory is a param";
+    const Op staged = node->is(Op::Load) ? Op::After : Op::Alloc;
+    if (!node->src[0]->is(Op::Param) && !node->src[0]->is(staged))
+      return "its memory is a param, or a local alloc in an after";
     if (!node->src[1]->dtype.is_int()) return "an index is an integer";
     if (node->src.size() > gate && !node->src[gate]->dtype.is_bool()) return "a gate is a bool";
     const DType memory = node->src[0]->dtype;
@@ -123,6 +135,18 @@ class Checker {
                  : fmt::format("stores {} to {}", name(node->src[2]->dtype), name(memory));
     if (node->dtype.kind == Kind::Void || node->dtype.bytes() % memory.bytes() != 0)
       return fmt::format("loads {} from {}", name(node->dtype), name(memory));
+    return "";
+  }
+
+  // What stages a value: stores to an alloc, and the ranges over which they fill it (stage.h).
+  static std::string after(const Node* node) {
+    if (node->src.size() < 2 || !node->src[0]->is(Op::Alloc)) return "after has an alloc and stores to it";
+    if (node->dtype != node->src[0]->dtype) return "has the type of its memory";
+    for (const Node* s : node->src.subspan(1)) {
+      if (s->is(Op::Store) ? s->src[0] != node->src[0]
+                           : !s->is(Op::Range) || s->arg[1] != static_cast<int64_t>(RangeKind::Reduce))
+        return "closes ranges of kind reduce, over stores to its alloc";
+    }
     return "";
   }
 

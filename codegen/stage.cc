@@ -1,0 +1,192 @@
+// See stage.h. A value is staged where
+//   - it is folded by a reduction, and reads memory in steps along it that caches and prefetchers serve
+//   badly,
+//   - and output loops that it does not depend on stand inside of all those that it does depend on, and run
+//     often enough to pay for the copy.
+// What is staged is the largest such value, conversions and masks included: they are then done once, too.
+#include "codegen/stage.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "codegen/kernel.h"
+#include "codegen/lower.h"
+
+namespace doorbell {
+
+namespace {
+
+constexpr int64_t kShortStep = 64;  // bytes: the next step lies in this cache line or in the next one
+constexpr int64_t kReuse = 4;       // iterations that read a copy, at least
+
+bool is_range(const Node* n, RangeKind kind) {
+  return n->is(Op::Range) && n->arg[1] == static_cast<int64_t>(kind);
+}
+
+bool below(const Node* root, const auto& predicate) {
+  return std::ranges::any_of(topological(std::span(&root, 1)), predicate);
+}
+
+class Stager {
+ public:
+  Stager(Graph& graph, Simplifier& simplify, const Node* sink, int64_t local_bytes, int64_t& next_id)
+      : g_(graph), simplify_(simplify), sink_(sink), left_(local_bytes), next_id_(next_id) {}
+
+  const Node* run() {
+    order_ = topological(std::span(&sink_, 1));
+    for (const Node* n : order_) {
+      if (is_range(n, RangeKind::Loop)) loops_.push_back(n);
+      if (n->is(Op::Reduce))
+        for (const Node* r : n->src.subspan(static_cast<size_t>(n->arg[1])))
+          if (std::ranges::find(reduced_, r) == reduced_.end()) reduced_.push_back(r);
+    }
+    if (loops_.empty() || reduced_.empty()) return sink_;
+    std::ranges::sort(loops_, [](const Node* a, const Node* b) { return a->arg[0] > b->arg[0]; });
+    describe();
+    Memo staged;
+    for (const Node* n : order_)
+      if (wanted(n))
+        if (const Node* copy = make_copy(n)) staged[n] = copy;
+    return staged.empty() ? sink_ : simplify_(substitute(g_, sink_, staged));
+  }
+
+ private:
+  struct Facts {
+    size_t depth = 0;              // the innermost output loop that it depends on, counted from 1
+    bool reduces = false;          // contains a reduction
+    bool scattered = false;        // contains a load with long steps
+    bool along = false;            // depends on a reduced range
+    bool read_further_in = false;  // some user depends on a deeper loop
+  };
+
+  void describe() {
+    for (const Node* n : order_) {
+      Facts f;
+      for (const Node* s : n->src) {
+        const Facts& of = facts_.at(s);
+        f.depth = std::max(f.depth, of.depth);
+        f.reduces |= of.reduces;
+        f.scattered |= of.scattered;
+        f.along |= of.along;
+      }
+      if (n->is(Op::Reduce)) f.reduces = true;
+      if (n->is(Op::Load)) f.scattered |= reads_scattered(simplify_, n);
+      if (n->is(Op::Range)) {
+        f.along = std::ranges::find(reduced_, n) != reduced_.end();
+        auto at = std::ranges::find(loops_, n);
+        if (at != loops_.end()) f.depth = static_cast<size_t>(at - loops_.begin()) + 1;
+      }
+      facts_[n] = f;
+    }
+    // A product that a sum takes in becomes one fma with it: it must stay where the sum is.
+    auto sums = [](const Node* n) { return n->is(Op::Add) || n->is(Op::Sub) || n->is(Op::Reduce); };
+    for (size_t i = order_.size(); i-- > 0;) {
+      const Node* user = order_[i];
+      if (user->dtype == dtype::index) continue;
+      for (const Node* s : user->src) {
+        const bool product = s->dtype.is_float() && (s->is(Op::Mul) || s->is(Op::Neg));
+        const bool bound = bound_.contains(user) && user->is(Op::Neg);
+        if (product && (sums(user) || bound)) bound_.insert(s);
+      }
+    }
+    for (size_t i = order_.size(); i-- > 0;) {
+      const Node* user = order_[i];
+      const Facts& of = facts_[user];
+      for (const Node* s : user->src) {
+        Facts& f = facts_[s];
+        f.read_further_in |= of.depth > f.depth || (bound_.contains(user) && of.read_further_in);
+      }
+    }
+  }
+
+  bool wanted(const Node* n) {
+    const Facts& f = facts_.at(n);
+    const bool value = (n->is(Op::Load) || row(n->op).cls == OpClass::Alu) && n->dtype.kind != Kind::Index &&
+                       n->dtype.bits >= 8 && n->dtype.bits % 8 == 0 && !n->dtype.is_bool();
+    if (!value || !f.scattered || !f.along || f.reduces || !f.read_further_in || bound_.contains(n))
+      return false;
+    int64_t times = 1;
+    for (size_t i = f.depth; i < loops_.size(); ++i) times *= extent(loops_[i]);
+    return times >= kReuse;
+  }
+
+  int64_t extent(const Node* range) { return simplify_.bounds(range).max + 1; }
+  const Node* number(int64_t v) { return g_.constant_int(dtype::index, v); }
+
+  // The Load that takes n's place; null where it does not fit.
+  const Node* make_copy(const Node* n) {
+    std::unordered_set<const Node*> inside;
+    for (const Node* m : topological(std::span(&n, 1)))
+      if (m->is(Op::Range) || m->is(Op::Lane)) inside.insert(m);
+    // Slowest first: as the reduction runs, then unrolled copies, then lanes.
+    std::vector<const Node*> axes;
+    for (const Node* r : reduced_)
+      if (inside.contains(r)) axes.push_back(r);
+    for (const Node* m : order_)
+      if (inside.contains(m) && is_range(m, RangeKind::Unroll) && std::ranges::find(axes, m) == axes.end())
+        axes.push_back(m);
+    for (const Node* m : order_)
+      if (inside.contains(m) && m->is(Op::Lane)) axes.push_back(m);
+    int64_t size = 1;
+    for (const Node* a : axes)
+      if (size <= left_) size *= extent(a);
+    const int64_t bytes = (size * n->dtype.bytes() + 63) & ~int64_t{63};
+    if (bytes > left_) return nullptr;
+    left_ -= bytes;
+
+    const Node* memory =
+        g_.make(Op::Alloc, n->dtype, {}, {next_alloc_++, static_cast<int64_t>(Space::Local), size});
+    const Node* index = number(0);
+    Memo own;
+    std::vector<const Node*> closed;
+    for (const Node* a : axes) {
+      index = g_.alu(Op::Add, {g_.alu(Op::Mul, {index, number(extent(a))}), a});
+      if (!a->is(Op::Range)) continue;
+      own[a] = g_.make(Op::Range, a->dtype, {a->src[0]}, {next_id_++, a->arg[1]});
+      closed.push_back(own[a]);
+    }
+    index = simplify_(index);
+    const Node* store = g_.make(Op::Store, dtype::none, {memory, index, n});
+    std::vector<const Node*> fill{memory, simplify_(substitute(g_, store, own))};
+    fill.insert(fill.end(), closed.begin(), closed.end());
+    return g_.make(Op::Load, n->dtype, {g_.make(Op::After, n->dtype, fill), index});
+  }
+
+  Graph& g_;
+  Simplifier& simplify_;
+  const Node* sink_;
+  int64_t left_;
+  int64_t& next_id_;
+  int64_t next_alloc_ = 0;
+  std::vector<const Node*> order_, loops_, reduced_;  // loops outermost first
+  std::unordered_map<const Node*, Facts> facts_;
+  std::unordered_set<const Node*> bound_;
+};
+
+}  // namespace
+
+bool reads_scattered(Simplifier& simplify, const Node* load) {
+  const Linear index = linear(load->src[1]);
+  bool along = false;
+  // How far one step reaches: lanes, copies and inner reduced axes that follow each other closely.
+  const int64_t gap = kShortStep / load->src[0]->dtype.bytes();
+  int64_t reach = load->dtype.bytes() / load->src[0]->dtype.bytes();
+  for (auto term = index.terms.rbegin(); term != index.terms.rend(); ++term) {  // smallest coefficient first
+    const bool reduced = below(term->atom, [](const Node* n) { return is_range(n, RangeKind::Reduce); });
+    along |= reduced;
+    const bool step = term->atom->is(Op::Lane) || is_range(term->atom, RangeKind::Unroll) ||
+                      is_range(term->atom, RangeKind::Reduce);
+    if (!step || std::abs(term->coefficient) > reach + gap) continue;
+    if (reduced) return false;
+    reach += std::abs(term->coefficient) * simplify.bounds(term->atom).max;
+  }
+  return along;
+}
+
+const Node* stage(Graph& graph, Simplifier& simplify, const Node* sink, int64_t local_bytes,
+                  int64_t& next_id) {
+  if (local_bytes <= 0) return sink;
+  return Stager(graph, simplify, sink, local_bytes, next_id).run();
+}
+
+}  // namespace doorbell
