@@ -364,7 +364,9 @@ class Puller {
         }
         Index out{simplify_(g_.cast(clamped, dtype::index))};
         out.insert(out.end(), index.begin() + static_cast<long>(rank), index.end());
-        return g_.alu(Op::Where, {simplify_(valid), pull(table, out, gate), g_.constant(n->dtype, 0)});
+        const Node* value = pull(table, out, gate);
+        if (!valid) return value;  // the index's type holds nothing out of range
+        return g_.alu(Op::Where, {simplify_(valid), value, g_.constant(n->dtype, 0)});
       }
       case Op::Reduce: {
         Index out = index;
