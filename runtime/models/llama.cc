@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "runtime/create.h"
 #include "runtime/elementwise.h"
 #include "runtime/index.h"
+#include "runtime/load/utf8.h"
 #include "runtime/matmul.h"
 #include "runtime/models/weights.h"
 #include "runtime/realize.h"
@@ -19,7 +21,8 @@ namespace {
 constexpr int64_t batches[] = {1, 8, 16, 64};
 constexpr int64_t largest_batch = 64;
 
-// The batch for so many tokens: the largest that they fill, unless the next one wastes little more than a third.
+// The batch for so many tokens: the largest that they fill, unless the next one wastes little more than a
+// third.
 int64_t batch_for(int64_t tokens) {
   int64_t best = 1;
   for (int64_t b : batches) {
@@ -63,7 +66,7 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   m.engine_ = &engine;
   GgufValue architecture = TRY(file->require("general.architecture"));
   std::string_view kind = TRY(architecture.as_string());
-  if (kind != "llama") return architecture.fail(fmt::format("architecture '{}'", kind), "'llama'");
+  if (kind != "llama") return architecture.fail("architecture " + in_quotes(kind), "'llama'");
   constexpr uint64_t most = 1u << 20;
   auto integer = [&](std::string_view key, uint64_t low, uint64_t high) -> Result<int64_t> {
     GgufValue value = TRY(file->require(key));
@@ -94,18 +97,30 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   if (s.head % 2) return heads.fail(fmt::format("heads of {} dimensions", s.head), "an even number");
   GgufValue epsilon = TRY(file->require("llama.attention.layer_norm_rms_epsilon"));
   s.epsilon = TRY(epsilon.as_float());
+  if (!(s.epsilon >= 0 && std::isfinite(s.epsilon)))
+    return epsilon.fail(fmt::format("{}", s.epsilon), "a finite number from 0 on");
   s.rope_base = 10000;
   if (auto base = file->find("llama.rope.freq_base")) {
     s.rope_base = TRY(base->as_float());
-    if (!(s.rope_base > 0)) return base->fail(fmt::format("{}", s.rope_base), "a positive number");
+    if (!(s.rope_base > 0 && std::isfinite(s.rope_base)))
+      return base->fail(fmt::format("{}", s.rope_base), "a positive number");
   }
   if (auto scaling = file->find("llama.rope.scaling.type")) {
     std::string_view type = TRY(scaling->as_string());
-    if (type != "none") return scaling->fail(fmt::format("rope scaling '{}'", type), "'none'");
+    if (type != "none") return scaling->fail("rope scaling " + in_quotes(type), "'none'");
   }
 
+  for (const char* key : {"llama.attention.key_length", "llama.attention.value_length"})
+    if (auto length = file->find(key)) {
+      int64_t found = TRY(integer(key, 1, most));
+      if (found != s.head)
+        return length->fail(fmt::format("{}", found), fmt::format("width / heads, {}", s.head));
+    }
+
+  std::set<std::string_view> taken;
   auto tensor = [&](const std::string& name, std::vector<int64_t> rows_columns) -> Result<Tensor> {
     const GgufTensor* t = TRY(file->require_tensor(name));
+    taken.insert(t->name);
     std::vector<int64_t> found;
     for (uint32_t i = t->rank; i-- > 0;) found.push_back(static_cast<int64_t>(t->dims[i]));
     if (found != rows_columns)
@@ -123,8 +138,9 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
 
   m.activations_ = options.activations;
   if (m.activations_ == Activations::q8 && (s.width % 32 || s.hidden % 32))
-    return error("{}: 8-bit activations need widths that are multiples of 32, found {} and {} (use --act f32)",
-                 file->name(), s.width, s.hidden);
+    return error(
+        "{}: 8-bit activations need widths that are multiples of 32, found {} and {} (use --act f32)",
+        file->name(), s.width, s.hidden);
   m.context_ = options.context ? std::min(options.context, s.context) : std::min<int64_t>(s.context, 4096);
   const int64_t room = m.context_ + largest_batch;  // padding is written past the end
   m.first_ = make_symbol("first", 0, m.context_);
@@ -146,6 +162,11 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     layer.values = empty({s.kv_heads, room, s.head}).node();
     m.layers_.push_back(std::move(layer));
   }
+  // Biases, experts, frequency factors: a model that has them is another one without them.
+  for (const GgufTensor& t : file->tensors())
+    if (!taken.contains(t.name))
+      return file->fail(file->offset_of(t.name.data()), "tensor " + in_quotes(t.name),
+                        "no tensors beside those of the plain Llama family");
   // Angles in double: positions times base^(-2i/head), rounded once.
   std::vector<float> cosine, sine;
   for (int64_t p = 0; p < room; ++p)
@@ -196,8 +217,7 @@ Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
     Tensor weights = exp(scores - largest).contiguous();
     Tensor total = weights.sum(-1);  // (kv_heads, group, batch)
     Tensor mixed = (weights.reshape({s.kv_heads, group, batch, length, 1}) * all_values).sum(3);
-    Tensor attended =
-        (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width});
+    Tensor attended = (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width});
     attended = operand(attended);
     x = (x + linear(attended, layer.o)).contiguous();
     h = operand(rms_norm(x, layer.ffn_norm, s.epsilon));
