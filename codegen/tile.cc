@@ -487,9 +487,19 @@ class Tiler {
     // Output unrolling multiplies the body later.
     for (const Node* n : below)
       if (n->is(Op::Range) && kind_of(n) == RangeKind::Unroll) body *= extent(n);
+    // Copies are folded one after another. Where the order shows, that is the order of the loops only along the
+    // innermost one; how much is unrolled depends on the target, and must not.
+    auto may_unroll = [&](const Node* r) {
+      return std::ranges::none_of(below, [&](const Node* n) {
+        if (!n->is(Op::Reduce) || !n->dtype.is_float() || n->src.back() == r) return false;
+        auto op = static_cast<Op>(n->arg[0]);
+        auto own = ranges_of(n);
+        return (op == Op::Add || op == Op::Mul) && std::find(own.begin(), own.end(), r) != own.end();
+      });
+    };
     std::unordered_map<const Node*, const Node*> inner;  // range -> its unrolled part
     for (const Node* r : below) {
-      if (!r->is(Op::Range) || kind_of(r) != RangeKind::Reduce) continue;
+      if (!r->is(Op::Range) || kind_of(r) != RangeKind::Reduce || !may_unroll(r)) continue;
       int64_t n = extent(r), factor = 1;
       if (!symbolic(r) && n <= 4 && body * n <= 128) factor = n;
       else {
