@@ -275,8 +275,10 @@ constexpr Choice choose(std::span<const Row> candidates, const Inst& inst) {
 
 const Row* match(const Inst& inst) { return choose(rows(inst.op), inst).row; }
 
-Encoded encode(const Inst& inst, std::vector<std::byte>& out) {
-  const Choice choice = choose(rows(inst.op), inst);
+Encoded encode(const Inst& inst, std::vector<std::byte>& out) { return encode(inst, out, rows(inst.op)); }
+
+Encoded encode(const Inst& inst, std::vector<std::byte>& out, std::span<const Row> candidates) {
+  const Choice choice = choose(candidates, inst);
   DOORBELL_CHECK(choice.row, "no encoding takes the operands of `{}`", print(inst));
   const Bytes bytes = spell(*choice.row, choice.inst);
   const Encoded e{out.size(), bytes.size, bytes.field ? out.size() + bytes.field : 0};

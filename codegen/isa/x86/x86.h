@@ -70,6 +70,8 @@ struct Encoded {
 
 // Appends the instruction. That a row takes its operands is the caller's invariant (see match).
 Encoded encode(const Inst&, std::vector<std::byte>&);
+// By the rows of another table; inst.op is of no matter.
+Encoded encode(const Inst&, std::vector<std::byte>&, std::span<const Row>);
 
 struct Decoded {
   Inst inst;
