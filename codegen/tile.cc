@@ -448,6 +448,15 @@ class Tiler {
     int64_t arithmetic = 0;
     for (const Node* n : body) arithmetic += row(n->op).cls == OpClass::Alu && n->dtype != dtype::index;
     int64_t temporaries = arithmetic <= 2 ? 1 : 4;
+    // Lanes along the reduced axis read rows. Several rows at once out of memory that no cache holds are
+    // short streams side by side, which hardware prefetchers lose: measured on Zen 3, a row at a time is up
+    // to twice as fast.
+    std::vector<bool> streamed(axes_.size(), false);
+    if (reduce_lanes_)
+      for (const Node* n : body)
+        for (size_t a = 0; a < axes_.size() && n->is(Op::Load); ++a)
+          if ((depends.at(n) >> a & 1) && simplify_.bounds(n->src[1]).max * n->dtype.bytes() >= 256 << 10)
+            streamed[a] = true;
     double best = 1e30;
     std::vector<int64_t> trial(axes_.size(), 1);
     auto consider = [&](int64_t first, int64_t second) {
@@ -466,6 +475,8 @@ class Tiler {
       }
       int64_t shared = useful.size() == 2 ? std::min(trial[useful[0]], trial[useful[1]]) : 1;
       if (copies * accumulators + shared + temporaries > target_.registers) return;
+      for (size_t a : useful)
+        if (streamed[a]) waste *= 1 + 0.25 * static_cast<double>(trial[a] - 1);
       double cost = body_cost(depends, body, trial) * waste + 4.0 / static_cast<double>(copies);
       if (cost < best) best = cost, unroll = trial;
     };

@@ -93,6 +93,8 @@ Result<std::optional<int32_t>> generate(Llama& model, const Tokenizer& tokenizer
 }
 
 Status run(const Options& options) {
+  if (options.model.empty())
+    return error("run: name a model, smollm2 for one, or a .gguf file (see doorbell run --help)");
   auto start = std::chrono::steady_clock::now();
   if (options.threads > 0) {
     ::setenv("THREADS", std::to_string(options.threads).c_str(), 1);
@@ -175,7 +177,7 @@ void add_run(CLI::App& app, int& exit_status) {
   auto finite = [](const std::string& text) {
     return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is not a finite number";
   };
-  c->add_option("model", o->model, "a named model (smollm2), or a .gguf file")->required();
+  c->add_option("model", o->model, "a named model (smollm2), or a .gguf file");
   c->add_option("-p,--prompt", o->prompt, "the prompt");
   c->add_option("-n,--predict", o->tokens, "tokens to generate at most; -1: until the model ends")
       ->capture_default_str()

@@ -235,7 +235,8 @@ Result<Llama::Step*> Llama::step(int64_t batch) {
   step->tokens = empty({batch}, dtype::i32);
   Tensor x = forward(step->tokens, batch);
   if (batch > 1) x = x.narrow(0, value_of(last_), 1);
-  x = operand(rms_norm(x, output_norm_, shape_.epsilon));
+  // One row of the largest product, where rounding shows most: its activations stay f32.
+  x = rms_norm(x, output_norm_, shape_.epsilon).contiguous();
   Tensor logits = linear(x, output_).reshape({shape_.vocabulary});
   if (!logits.ok()) return Error{logits.error_text()};
   const Node* output = logits.node().get();
