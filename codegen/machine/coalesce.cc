@@ -30,7 +30,8 @@ void coalesce(Program& program, const Machine&) {
     for (const Inst& inst : b.insts)
       if (inst.is_copy() && inst.operands[0].reg.is_virtual() && inst.operands[1].reg.is_virtual() &&
           inst.operands[0].role == Role::Def)
-        copies.push_back({b.depth, inst.operands[0].reg.number(), inst.operands[1].reg.number(), copies.size()});
+        copies.push_back(
+            {b.depth, inst.operands[0].reg.number(), inst.operands[1].reg.number(), copies.size()});
   if (copies.empty()) return;
   std::ranges::sort(copies, [](const Copy& a, const Copy& b) {
     return a.depth != b.depth ? a.depth > b.depth : a.order < b.order;

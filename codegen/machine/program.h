@@ -186,6 +186,7 @@ struct Machine {
   std::string_view (*op_name)(uint16_t op) = nullptr;
   std::optional<uint16_t> (*parse_op)(std::string_view name) = nullptr;
   int (*latency)(const Inst& inst) = nullptr;
+  bool in_order = false;  // the machine issues in program order, so the scheduler hides latencies
   // Replaces register operand `at`, which is only read, by memory. False, and nothing changed, where the
   // instruction has no such form.
   std::function<bool(Inst& inst, size_t at, const Operand& memory)> fold;

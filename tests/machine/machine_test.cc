@@ -7,6 +7,7 @@
 
 #include "codegen/machine/allocate.h"
 #include "codegen/machine/liveness.h"
+#include "codegen/machine/schedule.h"
 #include "tests/machine/toy.h"
 
 namespace doorbell {
@@ -187,6 +188,15 @@ TEST(Allocation, KeepsResultsUnderAnyBudget) {
     coalesce(reduced, machine);
     if (Status s = verify(reduced, machine); !s) FAIL() << s.error().message;
     EXPECT_EQ(toy::Interpreter(reduced).run(), expected) << "after coalesce";
+    for (bool in_order : {false, true}) {
+      auto in = machine;
+      in.in_order = in_order;
+      Program scheduled = reduced;
+      schedule(scheduled, in, std::vector<size_t>{6, 14});
+      if (Status s = verify(scheduled, machine); !s) FAIL() << s.error().message;
+      EXPECT_EQ(toy::Interpreter(scheduled).run(), expected) << "after schedule";
+      if (in_order) reduced = scheduled;
+    }
     for (const std::vector<size_t>& budget : {std::vector<size_t>{16, 32}, {8, 16}, {5, 12}, {4, 8}}) {
       Program p = reduced;
       auto allocation = allocate(p, machine, budget);
@@ -216,6 +226,90 @@ TEST(Allocation, SaysWhichBudgetIsTooSmall) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().message,
             "toy: one instruction needs more registers of file t than the budget of 3");
+}
+
+// Six values made first and used last: in order of need, four registers do.
+TEST(Scheduling, BringsUsesForwardWhenRegistersRunOut) {
+  const auto machine = toy::describe();
+  std::string text = "program p\n", body = "block 0\n";
+  for (int i = 0; i < 17; ++i) text += "vreg s 1 1\n";
+  for (int i = 0; i < 8; ++i) body += fmt::format("  li =v{}:any #{}\n", i, i + 1);
+  body += "  add =v8:any v0:any v0:any\n";
+  for (int i = 1; i < 8; ++i) body += fmt::format("  add =v{}:any v{}:any v{}:any\n", 8 + i, 7 + i, i);
+  auto p = parse(text + body + "  out v15:any !ordered\n  ret !returns\n", machine);
+  ASSERT_TRUE(p.ok()) << p.error().message;
+  const auto expected = toy::Interpreter(*p).run();
+  const std::vector<size_t> budget{3, 8};
+  schedule(*p, machine, budget);
+  auto allocation = allocate(*p, machine, budget);
+  ASSERT_TRUE(allocation.ok());
+  EXPECT_EQ(allocation->spilled, 0);
+  EXPECT_EQ(toy::Interpreter(*p).run(), expected);
+}
+
+TEST(Scheduling, HidesLatencyOnAnInOrderMachine) {
+  auto machine = toy::describe();
+  machine.in_order = true;
+  auto p = parse(R"(program p
+vreg s 1 1
+vreg t 4 4
+vreg s 1 1
+vreg s 1 1
+vreg s 1 1
+block 0
+  li =v0:any #3
+  li =v3:any #4
+  make4 =v1.0*4:any v0:any
+  sum4 =v2:any v1.0*4:any
+  add =v4:any v3:any v3:any
+  out v4:any !ordered
+  out v2:any !ordered
+  ret !returns
+)",
+                 machine);
+  ASSERT_TRUE(p.ok()) << p.error().message;
+  schedule(*p, machine, std::vector<size_t>{8, 8});
+  // The independent add moves between the tuple's making, which takes four cycles, and its use.
+  EXPECT_EQ(p->blocks[0].insts[4].op, toy::sum4);
+}
+
+TEST(Scheduling, KeepsAccessesThatMayMeetInOrder) {
+  const auto machine = toy::describe();
+  auto text = [](int disp, int first, int second) {
+    return fmt::format(R"(program p
+vreg s 1 1
+vreg s 1 1
+vreg s 1 1
+vreg s 1 1
+block 0
+  li =v0:any #3
+  li =v1:any #3
+  addm =v2:any v0:any [v0 + 0]:32 !stores mem {}
+  addm =v3:any v1:any [v0 + {}]:32 !loads mem {}
+  out v3:any !ordered
+  ret !returns
+)",
+                       first, disp, second);
+  };
+  // Whether the load may rise above the store, which a budget of no registers would have it do.
+  auto rises = [&](int disp, int first, int second) {
+    auto p = parse(text(disp, first, second), machine);
+    EXPECT_TRUE(p.ok());
+    auto in = machine;
+    in.in_order = true;
+    in.latency = [](const Inst& inst) { return inst.has(loads) ? 9 : 1; };
+    schedule(*p, in, std::vector<size_t>{8, 8});
+    size_t load = 0, store = 0;
+    for (size_t i = 0; i < p->blocks[0].insts.size(); ++i) {
+      if (p->blocks[0].insts[i].has(loads)) load = i;
+      if (p->blocks[0].insts[i].has(stores)) store = i;
+    }
+    return load < store;
+  };
+  EXPECT_FALSE(rises(0, 1, 1));
+  EXPECT_FALSE(rises(2, 1, 1));
+  EXPECT_TRUE(rises(4, 1, 1));  // side by side
+  EXPECT_TRUE(rises(0, 1, 2));  // another object
 }
 
 TEST(Coalescing, JoinsATiedOperandWithItsSource) {

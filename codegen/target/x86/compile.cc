@@ -3,6 +3,7 @@
 
 #include "codegen/machine/allocate.h"
 #include "codegen/machine/liveness.h"
+#include "codegen/machine/schedule.h"
 #include "codegen/target/x86/assemble.h"
 #include "codegen/target/x86/selector.h"
 #include "codegen/target/x86/supported.h"
@@ -33,6 +34,8 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
   std::vector<size_t> budget;
   for (const machine::RegisterFile& f : machine.files) budget.push_back(f.order.size());
   if (trace && !trace->budget.empty()) budget = trace->budget;
+  machine::schedule(program, machine, budget);
+  dump('h', program);
   machine::Allocation allocation = TRY(machine::allocate(program, machine, budget));
   dump('r', program);
   if (trace) trace->spilled = allocation.spilled;
