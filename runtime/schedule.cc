@@ -357,14 +357,20 @@ class Puller {
           require(g_.alu(Op::Not, {g_.alu(Op::Lt, {at, zero})}));
           clamped = g_.alu(Op::Max, {clamped, zero});
         }
-        if (int64_t rows = table->shape[0].size;
-            type.bits == 64 || rows <= (1LL << (type.bits - type.is_signed()))) {
-          require(g_.alu(Op::Lt, {at, simplify_(g_.cast(extent(table->shape[0]), type))}));
+        const int64_t rows = table->shape[0].size;
+        const bool symbolic = table->shape[0].symbol != 0;
+        if (symbolic) {
+          const DType wide = type.bits == 64 ? type : dtype::i64;  // holds the index and any extent
+          require(g_.alu(Op::Lt, {g_.cast(at, wide), g_.cast(extent(table->shape[0]), wide)}));
+        }
+        if (type.bits == 64 || rows < (1LL << (type.bits - type.is_signed()))) {
+          if (!symbolic) require(g_.alu(Op::Lt, {at, g_.constant_int(type, rows)}));
           clamped = g_.alu(Op::Min, {clamped, g_.constant_int(type, rows - 1)});
         }
         Index out{simplify_(g_.cast(clamped, dtype::index))};
         out.insert(out.end(), index.begin() + static_cast<long>(rank), index.end());
-        const Node* value = pull(table, out, gate);
+        // Of a table that ends at a symbol's value, a row in bounds of its memory may still be none of it.
+        const Node* value = pull(table, out, symbolic ? both(gate, simplify_(valid)) : gate);
         if (!valid) return value;  // the index's type holds nothing out of range
         return g_.alu(Op::Where, {simplify_(valid), value, g_.constant(n->dtype, 0)});
       }
