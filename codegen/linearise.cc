@@ -32,6 +32,10 @@ class Lineariser {
     place_nodes();
     choose_index_type();
     TRY(describe_memory());
+    // What accumulators start from and are indexed by, outside of every loop: other code may share these.
+    zero();
+    for (const Node* n : order_)
+      if (n->is(Op::Reduce)) push(identity_of(n));
     emit_block(nullptr);
     sweep();
     return std::move(out_);
