@@ -24,9 +24,8 @@ Result<Target> x86_target() {
   Target t;
   t.isa = "x86-64";
   t.version = fmt::format("{} {}", revision(), fmt::join(x86::names(features), " "));
-  bool wide = (features & x86::feature::avx512f) != 0;
-  t.tiling.lanes = wide ? 16 : 8;
-  t.tiling.registers = wide ? 30 : 16;
+  t.tiling.lanes = x86::vector_lanes;
+  t.tiling.registers = x86::vector_registers;
   t.tiling.local_bytes = 256 << 10;  // half of the smallest private second-level cache among current cores
   t.tiling.decompose = [](Graph& graph, Simplifier& simplify, const Node* sink) {
     return decompose(graph, simplify, sink, x86::supported);

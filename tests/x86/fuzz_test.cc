@@ -1,5 +1,6 @@
 // Random lowered kernels: machine code against the evaluator. DOORBELL_SEED repeats one kernel; the nightly
 // run (DOORBELL_NIGHTLY=1) goes on for minutes.
+#include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -57,6 +58,10 @@ class Kernel {
     std::vector<size_t> budget;
     if (random_(2)) budget = {6 + random_(10), 4 + random_(13), 7};
     compare(b_.k, data_, {}, false, budget);
+    // On a processor with everything, too: what cannot run here must at least be encodable, and decode.
+    auto image = x86::compile(b_.k, ~x86::Features{});
+    if (!image) ADD_FAILURE() << image.error().message;
+    else EXPECT_THAT(x86::disassemble(*image), testing::EndsWith("ret\n"));
     return true;
   }
 
@@ -140,7 +145,8 @@ class Kernel {
     if (row.op == Op::Cast || row.op == Op::Bitcast) {
       const DType to = dtype::all()[random_(dtype::all().size())].dtype;
       if (to == t || !x86::supported(row.op, t, to)) return;
-      if (row.op == Op::Bitcast && t.is_float()) return;  // would see the bits of a NaN, which are not defined
+      if (row.op == Op::Bitcast && t.is_float())
+        return;  // would see the bits of a NaN, which are not defined
       keep(b_.add(g_.make(row.op, to, {x})));
       return;
     }

@@ -116,10 +116,11 @@ void finish(machine::Program& program, const machine::Allocation& allocation) {
 
 namespace {
 
-// Multi-byte no-operations (Intel SDM vol. 2B, NOP, "Recommended Multi-Byte Sequence of NOP Instruction").
+// Multi-byte no-operations (Intel SDM vol. 2B, NOP, "Recommended Multi-Byte Sequence of NOP Instruction");
+// two bytes as two of one, since the instruction table has no prefixed 90.
 void pad(std::vector<std::byte>& out, size_t n) {
   static constexpr uint8_t nops[9][9] = {{0x90},
-                                         {0x66, 0x90},
+                                         {0x90, 0x90},
                                          {0x0f, 0x1f, 0x00},
                                          {0x0f, 0x1f, 0x40, 0x00},
                                          {0x0f, 0x1f, 0x44, 0x00, 0x00},

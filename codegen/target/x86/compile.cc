@@ -57,7 +57,8 @@ std::string disassemble(const ProgramImage& image) {
   std::string out;
   for (size_t at = image.entry; at < image.code.size();) {
     auto decoded = decode(std::span(image.code).subspan(at));
-    if (!decoded || decoded->inst.op == op("int3")) break;
+    if (!decoded) return out + fmt::format("at {}: {}\n", at, decoded.error().message);
+    if (decoded->inst.op == op("int3")) break;
     out += print(decoded->inst) + "\n";
     at += decoded->length;
     if (decoded->inst.op == op("ret")) break;

@@ -18,7 +18,10 @@ struct Trace {
   int spilled = 0;
 };
 
-// The kernel must pass verify() and hold only what target() lists. Convention: see isa.h. Thread-safe.
+// What a tiler may count on: lanes of 32 bits in a vector register, and such registers.
+inline constexpr int vector_lanes = 8, vector_registers = 16;
+
+// The kernel must pass verify() and hold only what supported.h lists. Convention: see isa.h. Thread-safe.
 Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace = nullptr);
 
 // The code of an image, one instruction a line, as llvm-objdump prints Intel syntax; the pool is left out.

@@ -110,11 +110,10 @@ unsigned file_of(RegClass cls) {
 machine::Machine describe(Features features) {
   machine::Machine m;
   m.name = "x86-64";
-  const bool wide = features & feature::avx512vl;
   // Those that need not be saved first; among them the low ones, whose encodings are shorter.
   machine::RegisterFile gpr{"gpr", {0, 1, 2, 6, 7, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15}, 8};
-  machine::RegisterFile vector{"vec", {}, wide ? 64u : 32u};
-  for (uint16_t i = 0; i < (wide ? 32 : 16); ++i) vector.order.push_back(i);
+  machine::RegisterFile vector{"vec", {}, 32u};
+  for (uint16_t i = 0; i < vector_registers; ++i) vector.order.push_back(i);
   machine::RegisterFile mask{"k", {1, 2, 3, 4, 5, 6, 7}, 8};
   m.files = {gpr, vector, mask};
   m.classes = {"none", "r8", "r16", "r32", "r64", "xmm", "ymm", "zmm", "k"};

@@ -10,12 +10,13 @@
 
 #include "codegen/isa/x86/x86.h"
 #include "codegen/machine/program.h"
+#include "codegen/target/x86/compile.h"
 
 namespace doorbell::x86::target {
 
 enum : unsigned { gpr_file = 0, vector_file = 1, mask_file = 2 };
 
-// With AVX-512 there are 32 vector registers, and 7 masks.
+// Selection works in ymm registers and VEX encodings, so it has 16 vectors on processors with AVX-512, too.
 machine::Machine describe(Features features);
 
 // The register file of a class.
