@@ -529,7 +529,14 @@ Result<Schedule> schedule(std::span<const Node* const> outputs) {
           "schedule: a value needs both an old and a new version of one buffer; copy the old version with "
           "contiguous() before it is assigned");
   }
-  for (const Node* n : outputs) out.outputs.push_back(slot_of.at(n));
+  for (const Node* n : outputs) {
+    for (const Work& w : work)
+      if (w.node->is(Op::Assign) && root_of(w.node->src[0]) == n)
+        return error(
+            "schedule: both an old and a new version of one buffer are asked for; copy the old version with "
+            "contiguous() before it is assigned");
+    out.outputs.push_back(slot_of.at(n));
+  }
   return out;
 }
 
