@@ -287,8 +287,12 @@ TEST_F(SmolLM2, LogProbabilitiesOf200TokensAreWithin1e3OfFloat64) {
 
 TEST_F(SmolLM2, EightBitActivationsDeviateNoMoreThanLlamaCpps) {
   double ours = mean_difference(read_text(Activations::q8), reference);
-  // As one batch, which is how it reads a text; token by token it comes 10 % nearer to the reference.
-  double theirs = mean_difference(read_numbers<double>(expected_path("smollm2/llama_cpp.f64")), reference);
+  // It reads the text as one batch or, as is done here, token by token: held against the nearer of the two.
+  double theirs = 1;
+  for (const char* way : {"llama_cpp", "llama_cpp_steps"})
+    theirs = std::min(
+        theirs,
+        mean_difference(read_numbers<double>(expected_path(fmt::format("smollm2/{}.f64", way))), reference));
   RecordProperty("ours", std::to_string(ours));
   RecordProperty("llama_cpp", std::to_string(theirs));
   EXPECT_GT(ours, 0);  // 8 bits were used
