@@ -53,7 +53,7 @@ while IFS= read -r variable; do
 done < <(env | grep -i -E '^(https?_proxy|no_proxy|all_proxy|pip_(cert|index_url|extra_index_url|proxy|default_timeout)|npm_config_[a-z_]*|ssl_cert_(file|dir)|node_extra_ca_certs|requests_ca_bundle)=')
 
 mount -t proc proc "$bare/proc"
-mount --bind /dev "$bare/dev"
+mount --rbind /dev "$bare/dev" # with its terminals and shared memory
 mkdir -p "$bare/root/work"
 git clone -q --no-local "$root" "$bare/root/work/doorbell"
 if [[ -d $shared ]]; then cp -aL "$shared" "$bare/root/work/shared"; fi
