@@ -1,0 +1,107 @@
+// CommandProcessor: the queues of one process on one emulated GPU, and the threads that work on them.
+//
+// It reads rings, pointers and packets through the process's Vm and answers as the firmware of the MEC and of
+// the SDMA engines does. Every queue runs on a thread of its own while it has work, so that queues wait for
+// each other as they do on silicon. One more thread, the watcher, looks at the doorbells.
+//
+// Idle protocol. A doorbell is a plain store into a page that clients have mapped. The watcher reads the
+// slots while there is work; after a millisecond without a change it calls Hooks::arm, which write-protects
+// the page, reads the slots once more, and sleeps. The first store then faults; the handler makes the page
+// writable again and calls wake(), and the store is retried. Where no page can be protected (arm is empty)
+// the watcher looks every few milliseconds. Queues that wait on memory poll it with back-off, and are woken
+// by whatever this processor writes.
+//
+// Thread safety: all functions may be called from any thread, wake() from a signal handler too. Hooks are
+// called from the processor's threads, without any of its locks held; they may call back, except remove_queue
+// of the queue that they were called for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "hal/base/result.h"
+
+namespace doorbell::sim::amd {
+
+struct Fault;
+struct Gpu;
+class Vm;
+
+// As KFD's ioctl numbers them (KFD_IOC_QUEUE_TYPE_*).
+enum class QueueType : uint8_t { pm4 = 0, sdma = 1, aql = 2, sdma_xgmi = 3, sdma_by_engine = 4 };
+
+struct QueueConfig {
+  QueueType type = QueueType::aql;
+  uint64_t ring = 0;          // GPU addresses, as all below except the doorbell
+  uint64_t ring_bytes = 0;    // a power of two
+  uint64_t read_pointer = 0;  // AQL: of amd_queue_t's read_dispatch_id
+  uint64_t write_pointer = 0;
+  uint64_t eop_buffer = 0;  // 0: a PM4 queue without one stands at its first end-of-pipe event
+  uint64_t eop_buffer_bytes = 0;
+  uint64_t save_area = 0;  // context save and restore; sizes in save_area.h
+  uint64_t save_area_bytes = 0;
+  uint32_t ctl_stack_bytes = 0;
+  uint32_t percentage = 100;  // 0: the queue is suspended
+  uint32_t priority = 7;
+  // The slot in the host's view of the doorbell page; valid until remove_queue returns. add_queue stores ~0
+  // there, so that any value a client writes (0 is a valid one for AQL) is a change.
+  volatile uint64_t* doorbell = nullptr;
+};
+
+struct QueueUpdate {  // KFD's UPDATE_QUEUE
+  uint64_t ring = 0;  // 0: suspended
+  uint64_t ring_bytes = 0;
+  uint32_t percentage = 100;  // 0: suspended
+  uint32_t priority = 7;
+};
+
+// What a queue stands at: for error lines and for GET_QUEUE_WAVE_STATE.
+struct QueueState {
+  uint64_t read = 0, write = 0;  // in the units of the queue's type
+  bool busy = false, suspended = false, dead = false;
+};
+
+struct Hooks {
+  // An end-of-pipe or trap interrupt with its context (AQL: the signal's event id). Memory was written
+  // before.
+  std::function<void(uint32_t context)> interrupt;
+  // The queue met what silicon does not survive; by then all queues of this processor stand for good, as KFD
+  // ends all queues of a process on a device that faulted.
+  std::function<void(uint32_t queue, const Fault&)> fault;
+  // The processor refused a packet of this one queue (aql::QueueError bits, which were also added to the
+  // queue's inactive signal); it stands until it is destroyed, or the host answers insufficient scratch.
+  std::function<void(uint32_t queue, uint32_t errors)> queue_error;
+  // Write-protects the doorbell page. May be empty.
+  std::function<void()> arm;
+};
+
+class CommandProcessor {
+ public:
+  CommandProcessor(const Gpu& gpu, Vm& vm, Hooks hooks);
+  ~CommandProcessor();  // removes every queue
+  CommandProcessor(const CommandProcessor&) = delete;
+  CommandProcessor& operator=(const CommandProcessor&) = delete;
+
+  // Refuses what the hardware cannot hold (ring size, alignment); KFD checks mappings before.
+  Result<uint32_t> add_queue(const QueueConfig& config);
+  Status update_queue(uint32_t id, const QueueUpdate& update);
+  Status set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t bits);
+  [[nodiscard]] Result<QueueState> state(uint32_t id) const;
+  // Stops the queue, a kernel that is running included, and forgets it. Afterwards nothing of the queue is
+  // read or written any more.
+  void remove_queue(uint32_t id);
+
+  // A doorbell was stored, or memory changed that queues may be waiting for. Async-signal-safe.
+  void wake() noexcept;
+
+  // Until all queues are suspended or resumed (eviction, debugger): returns when none is inside a packet.
+  void suspend_all();
+  void resume_all();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace doorbell::sim::amd
