@@ -1,0 +1,97 @@
+// What a command processor hands to the compute units: one grid of workgroups of one kernel, in the terms of
+// the hardware (COMPUTE_* registers), already freed from AQL, kernel descriptors and PM4. run() executes it.
+//
+//   packets: AQL packet + kernel descriptor, or SET_SH_REG state + DISPATCH_DIRECT  ->  Dispatch
+//   run():   workgroups over host threads, waves of a workgroup in turns, barriers, traps, hang detection
+//
+// Sources: LLVM "User Guide for AMDGPU Backend", Kernel Descriptor and Initial Kernel Execution State; Linux
+// include/asic_reg/gc/gc_11_0_0_sh_mask.h for the fields of COMPUTE_*.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sim/amd/fault.h"
+#include "sim/amd/vm.h"
+
+namespace doorbell::sim::amd {
+
+struct Gpu;  // sim/amd/gpu.h
+
+struct Dispatch {
+  uint64_t code = 0;  // address of the first instruction
+  uint32_t rsrc1 =
+      0;  // COMPUTE_PGM_RSRC1, 2, 3: registers, MODE, which system SGPRs and VGPRs are set, trap enables
+  uint32_t rsrc2 = 0;
+  uint32_t rsrc3 = 0;
+  bool wave32 = true;  // kernel descriptor's ENABLE_WAVEFRONT_SIZE32, or DISPATCH_INITIATOR.CS_W32_EN
+
+  // The values of s0, s1, ... in order: COMPUTE_USER_DATA, or what the descriptor asks for (private segment
+  // buffer, dispatch, queue, kernarg pointers, dispatch id, flat scratch init, private segment size).
+  // Registers of RSRC2.USER_SGPR beyond the vector's end are not set. System SGPRs (workgroup ids, ...)
+  // follow RSRC2's bits.
+  std::vector<uint32_t> user_sgprs;
+
+  uint32_t grid[3] = {1, 1, 1};       // work-items in each dimension; the last workgroup may be partial
+  uint32_t workgroup[3] = {1, 1, 1};  // work-items in each dimension
+  uint32_t first[3] = {0, 0, 0};      // first workgroup id (COMPUTE_START_*)
+
+  uint32_t lds_bytes = 0;  // per workgroup, static and dynamic together
+
+  // Scratch. `scratch` is the base of the queue's scratch memory (SCRATCH_BASE, or the address in the scratch
+  // descriptor), `scratch_wave_bytes` what each wave slot has (TMPRING_SIZE.WAVESIZE), `scratch_waves` the
+  // number of slots (TMPRING_SIZE.WAVES): no more waves than that run at a time.
+  uint64_t scratch = 0;
+  uint32_t scratch_wave_bytes = 0;
+  uint32_t scratch_waves = 0;
+
+  uint64_t trap_handler = 0;  // TBA of the process, 0: none; s_trap is then a fault
+  uint64_t trap_memory = 0;   // TMA
+
+  // For messages.
+  std::string kernel;
+  std::string queue;
+  uint64_t packet = 0;
+  bool has_packet = false;
+
+  Strict strict;
+};
+
+// How the waves of a dispatch reach what lies outside of the compute units. Called from any of run()'s
+// threads. An empty function is answered with a default.
+struct Surroundings {
+  // s_memtime, s_memrealtime, s_getreg SHADER_CYCLES, s_sendmsg_rtn: ticks of the constant 100 MHz clock.
+  // Default: CLOCK_MONOTONIC scaled to 100 MHz.
+  std::function<uint64_t()> clock;
+  // s_sendmsg(MSG_INTERRUPT) with the data in m0. Default: ignored.
+  std::function<void(uint32_t m0)> interrupt;
+  // Lints, and faults of checks that only report. Default: one line each on stderr.
+  std::function<void(const Fault&)> report;
+  // True while another queue or the host may still write what waves wait for: then waves that poll memory are
+  // no hang. Default: false.
+  std::function<bool()> others_run;
+  // Set to true by anyone to end the dispatch early (the queue is destroyed).
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct Outcome {
+  enum class Status : uint8_t { done, fault, stopped };
+  Status status = Status::done;
+  Fault fault;  // if status is fault: the first one
+  uint64_t instructions = 0;
+  uint64_t waves = 0;
+};
+
+// Executes the grid, and returns when all of its waves have ended, one has faulted, or `stop` was set.
+// Blocks; the calling thread works too, so that dispatches of several queues always advance together. May be
+// called from several threads at once. The calling thread must hold no online Vm::Reader.
+//
+// What silicon refuses before a wave starts (too many registers, too much LDS, ...) is a fault of
+// FaultKind::dispatch. Within a dispatch all workgroups that fit on the GPU at a time advance together, as on
+// silicon; a kernel that makes a resident workgroup wait for one that cannot become resident is a hang.
+Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings& surroundings = {});
+
+}  // namespace doorbell::sim::amd

@@ -1,0 +1,122 @@
+// The table of strict checks. Sources: "RDNA2 ISA" and "RDNA3 ISA" are AMD's "RDNA 2" / "RDNA3 Shader
+// Instruction Set Architecture: Reference Guide"; "GCNHazardRecognizer" is LLVM's
+// llvm/lib/Target/AMDGPU/GCNHazardRecognizer.cpp (19); "AMDGPUUsage" is LLVM's "User Guide for AMDGPU
+// Backend".
+#include "sim/amd/fault.h"
+
+#include <algorithm>
+
+namespace doorbell::sim::amd {
+namespace {
+
+// clang-format off
+constexpr CheckRow rows[] = {
+  {Check::unmapped, "unmapped", FaultKind::memory, "an access to an address that is not mapped", "Linux kfd_events.c: memory exception"},
+  {Check::permission, "permission", FaultKind::memory, "an access that the mapping forbids", "Linux kfd_events.c: memory exception"},
+  {Check::fetch_unmapped, "fetch-unmapped", FaultKind::memory, "instruction fetch from an address that is not mapped or not executable", "RDNA3 ISA 2.2, 4; Linux kfd_events.c"},
+  {Check::misaligned, "misaligned", FaultKind::memory, "an atomic or scalar access whose address is not a multiple of its size", "RDNA3 ISA 10.6.2, 8.1.8; AMDGPUUsage: unaligned-access-mode"},
+  {Check::lds_bounds, "lds-bounds", FaultKind::aperture, "an LDS access beyond what the workgroup allocated", "RDNA3 ISA 12.1, 3.6.3: out of range"},
+  {Check::scratch_bounds, "scratch-bounds", FaultKind::aperture, "a scratch access beyond the wave's scratch space", "RDNA3 ISA 10.6.3"},
+  {Check::stale_read, "stale-read", FaultKind::strict, "a read through a cache that was not invalidated after another agent wrote", "AMDGPUUsage: Memory Model"},
+  {Check::illegal_instruction, "illegal-instruction", FaultKind::illegal, "words that are no instruction of this GPU", "RDNA3 ISA 4.4: STATUS, TRAPSTS.ILLEGAL_INST"},
+  {Check::load_use, "load-use", FaultKind::strict, "touching a register that a load still fills, before the s_waitcnt for it", "RDNA3 ISA 4.4 Data dependency resolution; SIInsertWaitcnts.cpp"},
+  {Check::sgpr_range, "sgpr-range", FaultKind::strict, "scalar registers beyond the last one, or a misaligned group of them", "RDNA3 ISA 3.3.1"},
+  {Check::vgpr_range, "vgpr-range", FaultKind::strict, "vector registers beyond what the kernel allocated", "RDNA3 ISA 3.4.1"},
+  {Check::trap, "trap", FaultKind::trap, "s_trap while the process has installed no trap handler", "AMDGPUUsage: Trap Handler ABI"},
+  {Check::vcmpx_exec_war, "vcmpx-exec-war", FaultKind::strict, "v_cmpx after a scalar read of exec by a vector instruction, with no write of an SGPR or s_waitcnt_depctr sa_sdst(0) between (gfx10)", "GCNHazardRecognizer: fixVcmpxExecWARHazard"},
+  {Check::vcmpx_permlane, "vcmpx-permlane", FaultKind::strict, "v_permlane* right after v_cmpx, with no vector instruction between", "GCNHazardRecognizer: fixVcmpxPermlaneHazards"},
+  {Check::lds_branch_vmem_war, "lds-branch-vmem-war", FaultKind::strict, "LDS and vector memory instructions on the two sides of a branch, with no s_waitcnt_vscnt null, 0 between (gfx10)", "GCNHazardRecognizer: fixLdsBranchVmemWARHazard"},
+  {Check::smem_to_vector_write, "smem-to-vector-write", FaultKind::strict, "a vector instruction that writes an SGPR which an earlier scalar load reads, with no wait between (gfx10)", "GCNHazardRecognizer: fixSMEMtoVectorWriteHazards"},
+  {Check::vmem_to_scalar_write, "vmem-to-scalar-write", FaultKind::strict, "a scalar write of an SGPR, exec or m0 that an earlier vector memory instruction reads, with no wait between (gfx10)", "GCNHazardRecognizer: fixVMEMtoScalarWriteHazards"},
+  {Check::valu_trans_use, "valu-trans-use", FaultKind::strict, "reading the result of a transcendental instruction too early with no s_waitcnt_depctr va_vdst(0) between (gfx11)", "GCNHazardRecognizer: fixVALUTransUseHazard"},
+  {Check::valu_partial_forwarding, "valu-partial-forwarding", FaultKind::strict, "reading two results of vector instructions on both sides of a write of exec too early (gfx11)", "GCNHazardRecognizer: fixVALUPartialForwardingHazard"},
+  {Check::valu_mask_write, "valu-mask-write", FaultKind::strict, "writing an SGPR that a vector instruction reads as a mask, and then reading it, with no s_waitcnt_depctr sa_sdst(0) between (gfx11)", "GCNHazardRecognizer: fixVALUMaskWriteHazard"},
+  {Check::lds_direct, "lds-direct", FaultKind::strict, "LDS direct and parameter loads into registers still in use (gfx11)", "GCNHazardRecognizer: fixLdsDirectVALUHazard"},
+  {Check::hazard_nops, "hazard-nops", FaultKind::strict, "too few instructions between a write of a register or mode and its use", "RDNA3 ISA 4.5 Manually inserted wait states; GCNHazardRecognizer"},
+  {Check::invalid_address, "invalid-address", FaultKind::strict, "an address computed from data that nobody wrote", "registers, LDS and memory start with arbitrary content: RDNA3 ISA 3.1"},
+  {Check::invalid_branch, "invalid-branch", FaultKind::strict, "a branch decided by data that nobody wrote", "as invalid-address"},
+  {Check::invalid_exec, "invalid-exec", FaultKind::strict, "an exec mask computed from data that nobody wrote", "as invalid-address"},
+  {Check::invalid_scalar, "invalid-scalar", FaultKind::strict, "data that nobody wrote, read as a scalar: resource descriptors, m0, lane selectors, readfirstlane", "as invalid-address"},
+  {Check::registers_oversubscribed, "registers-oversubscribed", FaultKind::dispatch, "a workgroup whose waves need more vector registers than a compute unit has", "RDNA3 ISA 3.4.1; AMDGPUUsage: compute_pgm_rsrc1"},
+  {Check::lds_oversubscribed, "lds-oversubscribed", FaultKind::dispatch, "a workgroup that needs more LDS than a compute unit can give to one", "RDNA3 ISA 3.6; AMDGPUUsage: compute_pgm_rsrc2"},
+  {Check::waves_oversubscribed, "waves-oversubscribed", FaultKind::dispatch, "a workgroup of more than 1024 work-items", "HSA Runtime 2.7: workgroup_max_size"},
+  {Check::barrier_mismatch, "barrier-mismatch", FaultKind::lint, "waves of a workgroup that meet at a barrier from different program counters", "OpenCL C 3.0, 6.15.8: every work-item must meet the same barrier"},
+  {Check::hang, "hang", FaultKind::hang, "waves of which none can ever make progress", "RDNA3 ISA 4.3; Linux amdgpu: lockup_timeout"},
+};
+// clang-format on
+
+constexpr bool in_order() {
+  for (size_t i = 0; i < std::size(rows); ++i) {
+    if (rows[i].check != static_cast<Check>(i)) return false;
+  }
+  return std::size(rows) == static_cast<size_t>(Check::count);
+}
+static_assert(in_order(), "check_rows follows enum Check");
+
+const char* name(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::none: return "no fault";
+    case FaultKind::memory: return "memory fault";
+    case FaultKind::illegal: return "illegal instruction";
+    case FaultKind::trap: return "trap";
+    case FaultKind::aperture: return "aperture violation";
+    case FaultKind::dispatch: return "dispatch refused";
+    case FaultKind::hang: return "hang";
+    case FaultKind::strict: return "hardware exception";
+    case FaultKind::lint: return "lint";
+  }
+  return "fault";
+}
+
+}  // namespace
+
+std::span<const CheckRow> check_rows() { return rows; }
+const CheckRow& check_row(Check check) { return rows[static_cast<size_t>(check)]; }
+
+Strict::Strict() {
+  for (const CheckRow& row : rows) set(row.check, row.on);
+}
+
+Status Strict::lenient(std::string_view names) {
+  while (!names.empty()) {
+    size_t comma = names.find(',');
+    std::string_view one = names.substr(0, comma);
+    names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+    bool known = false;
+    for (const CheckRow& row : rows) {
+      if (one != row.name && one != "all") continue;
+      set(row.check, false);
+      known = true;
+    }
+    if (!known && !one.empty()) {
+      std::string all;
+      for (const CheckRow& row : rows) all += fmt::format("{}{}", all.empty() ? "" : ", ", row.name);
+      return error("--lenient {}: no such check; there are all, {}", one, all);
+    }
+  }
+  return success();
+}
+
+std::string describe(const Fault& fault) {
+  std::string line(fault.check == Check::count ? name(fault.kind) : check_row(fault.check).name);
+  std::string place;
+  auto add = [&](std::string part) { place += (place.empty() ? "" : ", ") + part; };
+  if (!fault.queue.empty()) add(fault.queue);
+  if (fault.has_packet) add(fmt::format("packet {}", fault.packet));
+  if (!fault.kernel.empty()) add(fmt::format("kernel {}", fault.kernel));
+  if (fault.has_wave) {
+    add(fmt::format("workgroup {},{},{} wave {}", fault.workgroup[0], fault.workgroup[1], fault.workgroup[2],
+                    fault.wave));
+  }
+  if (fault.lane != no_lane) add(fmt::format("lane {}", fault.lane));
+  if (fault.has_address) add(fmt::format("address {:#x}", fault.address));
+  if (fault.has_pc) {
+    add(fmt::format("pc {:#x}", fault.pc));
+    if (!fault.instruction.empty()) place += fmt::format(" `{}`", fault.instruction);
+  }
+  if (!place.empty()) line += ": " + place;
+  if (!fault.text.empty()) line += ": " + fault.text;
+  return line;
+}
+
+}  // namespace doorbell::sim::amd
