@@ -26,6 +26,7 @@ namespace doorbell::sim::amd {
 
 struct Fault;
 struct Gpu;
+class Strict;
 class Vm;
 
 // As KFD's ioctl numbers them (KFD_IOC_QUEUE_TYPE_*).
@@ -39,7 +40,7 @@ struct QueueConfig {
   uint64_t write_pointer = 0;
   uint64_t eop_buffer = 0;  // 0: a PM4 queue without one stands at its first end-of-pipe event
   uint64_t eop_buffer_bytes = 0;
-  uint64_t save_area = 0;  // context save and restore; sizes in save_area.h
+  uint64_t save_area = 0;  // context save and restore
   uint64_t save_area_bytes = 0;
   uint32_t ctl_stack_bytes = 0;
   uint32_t percentage = 100;  // 0: the queue is suspended
@@ -66,19 +67,22 @@ struct Hooks {
   // An end-of-pipe or trap interrupt with its context (AQL: the signal's event id). Memory was written
   // before.
   std::function<void(uint32_t context)> interrupt;
-  // The queue met what silicon does not survive; by then all queues of this processor stand for good, as KFD
-  // ends all queues of a process on a device that faulted.
+  // The queue met what silicon does not survive (FaultKind memory, hang, strict); by then all queues of this
+  // processor stand for good, as KFD ends all queues of a process on a device that faulted. Called once.
   std::function<void(uint32_t queue, const Fault&)> fault;
-  // The processor refused a packet of this one queue (aql::QueueError bits, which were also added to the
-  // queue's inactive signal); it stands until it is destroyed, or the host answers insufficient scratch.
-  std::function<void(uint32_t queue, uint32_t errors)> queue_error;
+  // The processor or a wave of this one queue was refused (amd::aql::QueueError bits; for AQL they were added
+  // to the queue's inactive signal, whose interrupt was raised); it stands until it is destroyed.
+  std::function<void(uint32_t queue, uint32_t errors, const Fault&)> queue_error;
+  // One call for each line that people should see: faults, queue errors, lints. Empty: describe() on stderr.
+  std::function<void(const Fault&)> report;
   // Write-protects the doorbell page. May be empty.
   std::function<void()> arm;
 };
 
 class CommandProcessor {
  public:
-  CommandProcessor(const Gpu& gpu, Vm& vm, Hooks hooks);
+  // `gpu` and `vm` outlive it.
+  CommandProcessor(const Gpu& gpu, Vm& vm, const Strict& strict, Hooks hooks);
   ~CommandProcessor();  // removes every queue
   CommandProcessor(const CommandProcessor&) = delete;
   CommandProcessor& operator=(const CommandProcessor&) = delete;
@@ -95,9 +99,8 @@ class CommandProcessor {
   // A doorbell was stored, or memory changed that queues may be waiting for. Async-signal-safe.
   void wake() noexcept;
 
-  // Until all queues are suspended or resumed (eviction, debugger): returns when none is inside a packet.
-  void suspend_all();
-  void resume_all();
+  // The process's trap handler (KFD's SET_TRAP_HANDLER), for kernels launched from now on; 0: none.
+  void set_trap_handler(uint64_t code, uint64_t memory);
 
  private:
   struct Impl;
