@@ -40,7 +40,7 @@ struct QueueConfig {
   uint64_t write_pointer = 0;
   uint64_t eop_buffer = 0;  // 0: a PM4 queue without one stands at its first end-of-pipe event
   uint64_t eop_buffer_bytes = 0;
-  uint64_t save_area = 0;  // context save and restore
+  uint64_t save_area = 0;  // context save and restore; sizes in save_area.h
   uint64_t save_area_bytes = 0;
   uint32_t ctl_stack_bytes = 0;
   uint32_t percentage = 100;  // 0: the queue is suspended
