@@ -42,6 +42,16 @@ constexpr CheckRow rows[] = {
   {Check::waves_oversubscribed, "waves-oversubscribed", FaultKind::dispatch, "a workgroup of more than 1024 work-items", "HSA Runtime 2.7: workgroup_max_size"},
   {Check::barrier_mismatch, "barrier-mismatch", FaultKind::lint, "waves of a workgroup that meet at a barrier from different program counters", "OpenCL C 3.0, 6.15.8: every work-item must meet the same barrier"},
   {Check::hang, "hang", FaultKind::hang, "waves of which none can ever make progress", "RDNA3 ISA 4.3; Linux amdgpu: lockup_timeout"},
+  {Check::packet_type, "packet-type", FaultKind::dispatch, "a packet type or opcode that the queue does not take", "HSA Runtime 2.8, 2.9; nvd.h; *_sdma_pkt_open.h"},
+  {Check::packet_reserved, "packet-reserved", FaultKind::dispatch, "reserved bits of a packet that are not zero", "HSA Runtime 2.9; pm4_pkt_struct_*.h of kfdtest; *_sdma_pkt_open.h"},
+  {Check::packet_field, "packet-field", FaultKind::dispatch, "a field of a packet whose value means nothing", "as packet-reserved"},
+  {Check::packet_bounds, "packet-bounds", FaultKind::dispatch, "a packet or indirect buffer that reaches beyond what was submitted, or nests too deep", "nvd.h: count, IB_SIZE"},
+  {Check::packet_alignment, "packet-alignment", FaultKind::dispatch, "an address or size in a packet that is not aligned as the packet demands", "HSA Runtime 2.9: kernarg_address; sdma_v5_2.c: \"IB packet must end on a 8 DW boundary\""},
+  {Check::packet_signal, "packet-signal", FaultKind::dispatch, "a signal handle that leads to no amd_signal_t of kind user", "amd_hsa_signal.h"},
+  {Check::slot_overwritten, "slot-overwritten", FaultKind::strict, "an AQL slot that was written again before it was consumed", "HSA Runtime 2.8.3: write_index - read_index < size"},
+  {Check::doorbell, "doorbell", FaultKind::strict, "a doorbell beyond the write pointer, or further ahead than the ring is long", "HSA Runtime 2.8.3; amd_blit_sdma.cpp: CanWriteUpto"},
+  {Check::eop_buffer, "eop-buffer", FaultKind::memory, "an end-of-pipe event on a queue without an EOP buffer", "gfx_v11_0.c: cp_hqd_eop_base_addr; tinygrad ops_amd.py: \"it will NULL pointer\""},
+  {Check::stalled, "stalled", FaultKind::lint, "a packet that has waited for ten seconds", "the machine waits for ever, people do not"},
 };
 // clang-format on
 

@@ -69,6 +69,17 @@ enum class Check : uint8_t {
   waves_oversubscribed,
   barrier_mismatch,
   hang,
+  // packets
+  packet_type,
+  packet_reserved,
+  packet_field,
+  packet_bounds,
+  packet_alignment,
+  packet_signal,
+  slot_overwritten,
+  doorbell,
+  eop_buffer,
+  stalled,
   count,
 };
 
