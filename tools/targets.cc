@@ -19,11 +19,12 @@ const std::string& revision() {
   return hash;
 }
 
-Result<Target> x86_target() {
-  x86::Features features = TRY(x86::host_features());
+Result<Target> x86_target(const Limits& limits) {
+  const x86::Features features = x86::features_of(limits.features);
+  TRY(x86::check_floor(features));
   Target t;
   t.isa = "x86-64";
-  t.version = fmt::format("{} {}", revision(), fmt::join(x86::names(features), " "));
+  t.version = fmt::format("{} {}", revision(), fmt::join(limits.features, " "));
   t.tiling.lanes = x86::vector_lanes;
   t.tiling.registers = x86::vector_registers;
   t.tiling.local_bytes = 256 << 10;  // half of the smallest private second-level cache among current cores
@@ -38,7 +39,7 @@ Result<Target> x86_target() {
 }  // namespace
 
 Result<Target> target_for(const Limits& limits) {
-  if (limits.isa == "x86-64") return x86_target();
+  if (limits.isa == "x86-64") return x86_target(limits);
   return error("no target makes code for ISA {}", limits.isa);
 }
 

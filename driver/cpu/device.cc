@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "driver/cpu/cpuid.h"
 #include "driver/cpu/processor.h"
+#include "hal/base/cpuid.h"
 #include "hal/base/env.h"
 
 namespace doorbell {
@@ -92,7 +92,8 @@ class CpuDevice final : public Device {
   static Result<std::unique_ptr<Device>> open(const CpuOptions& options) {
     unsigned threads = options.threads ? options.threads : static_cast<unsigned>(env_integer(Env::threads));
     if (threads == 0) threads = TRY(allowed_threads());
-    std::unique_ptr<CpuDevice> device(new CpuDevice(threads, options.patience));
+    const x86::Features features = TRY(x86::host_features());
+    std::unique_ptr<CpuDevice> device(new CpuDevice(threads, features, options.patience));
     device->processor_ = TRY(CpuProcessor::create(device->core_, threads, kLocalMemory));
     return std::unique_ptr<Device>(std::move(device));
   }
@@ -197,20 +198,19 @@ class CpuDevice final : public Device {
   }
 
  private:
-  CpuDevice(unsigned threads, std::chrono::milliseconds patience) : patience_(patience) {
-    std::vector<std::string> features = cpu_features();
-    bool wide = std::find(features.begin(), features.end(), "avx512f") != features.end();
+  CpuDevice(unsigned threads, x86::Features features, std::chrono::milliseconds patience)
+      : patience_(patience) {
     Limits& limits = core_.properties.limits;
     limits.isa = "x86-64";
-    limits.features = std::move(features);
-    limits.lanes = wide ? std::vector<uint32_t>{16, 8} : std::vector<uint32_t>{8};
+    limits.features = x86::names(features);
+    limits.lanes = features & x86::feature::avx512f ? std::vector<uint32_t>{16, 8} : std::vector<uint32_t>{8};
     limits.local_memory = kLocalMemory;
     limits.private_memory = kPrivateMemory;
     limits.max_grid = {UINT32_MAX, 65535, 65535};  // the product fits 64 bits
     limits.alignment = kAlignment;
     limits.compute_units = threads;
     core_.properties.name = "CPU";
-    core_.properties.description = fmt::format("{}, {} threads", cpu_brand(), threads);
+    core_.properties.description = fmt::format("{}, {} threads", x86::host_brand(), threads);
     core_.properties.imports_host_memory = true;
     core_.properties.unified_memory = true;
   }

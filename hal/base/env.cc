@@ -10,13 +10,14 @@ namespace doorbell {
 namespace {
 
 // clang-format off
-constexpr std::array<EnvRow, 6> kTable = {{
+constexpr std::array<EnvRow, 7> kTable = {{
     {Env::dev,     "DEV",     EnvRow::text,    "CPU", 0, 0,   "device that runs the work, by its name in `doorbell devices`"},
     {Env::debug,   "DEBUG",   EnvRow::integer, "0",   0, 7,   "1 devices, 2 kernels with times, 3 schedule, 4 kernel graphs, 5 rewrites, 6 machine code, 7 packets and ioctls"},
     {Env::dump,    "DUMP",    EnvRow::text,    "",    0, 0,   "prints kernels after passes: g schedule, d decompose, t tile, l lower"},
     {Env::trace,   "TRACE",   EnvRow::text,    "",    0, 0,   "file that receives host and device spans as Chrome/Perfetto JSON"},
     {Env::threads, "THREADS", EnvRow::integer, "0",   0, 1024, "threads of the CPU device; 0: as many as this process may run on"},
     {Env::cache,   "CACHE",   EnvRow::text,    "",    0, 0,   "folder of compiled kernels; empty: the user's cache folder; off: none"},
+    {Env::features, "FEATURES", EnvRow::text,  "",    0, 0,   "features of the processor that code must not use, each behind a minus: -avx512f,-avx_vnni"},
 }};
 // clang-format on
 

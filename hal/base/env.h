@@ -16,7 +16,7 @@
 namespace doorbell {
 
 // In the order of the table.
-enum class Env : uint8_t { dev, debug, dump, trace, threads, cache };
+enum class Env : uint8_t { dev, debug, dump, trace, threads, cache, features };
 
 struct EnvRow {
   Env id;

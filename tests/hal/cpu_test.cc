@@ -8,8 +8,9 @@
 #include <regex>
 #include <sstream>
 
-#include "driver/cpu/cpuid.h"
 #include "driver/cpu/device.h"
+#include "hal/base/cpuid.h"
+#include "hal/base/env.h"
 #include "hal/base/file.h"
 #include "tests/hal/kernels.h"
 
@@ -135,7 +136,7 @@ TEST(Cpu, FeaturesAreThoseThatTheKernelReports) {
   for (std::string line; std::getline(info, line);)
     if (line.starts_with("flags")) flags = line.substr(line.find(':')) + " ";
   ASSERT_FALSE(flags.empty());
-  std::vector<std::string> features = cpu_features();
+  std::vector<std::string> features = x86::names(*x86::host_features());
   auto has = [&](const char* name) {
     return std::find(features.begin(), features.end(), name) != features.end();
   };
@@ -146,6 +147,28 @@ TEST(Cpu, FeaturesAreThoseThatTheKernelReports) {
     bool listed = flags.find(fmt::format(" {} ", name)) != std::string::npos;
     EXPECT_EQ(has(name == std::string("abm") ? "lzcnt" : name), listed) << name;
   }
+}
+
+TEST(Cpu, FeaturesCanBeTakenAwayByName) {
+  ::setenv("FEATURES", "-popcnt,-avx2", 1);
+  reload_env();
+  auto fewer = x86::host_features();
+  auto device = open_cpu_device({});
+  for (const char* bad : {"avx2", "-avx3", "-avx2,", "-", "avx2,-fma"}) {
+    ::setenv("FEATURES", bad, 1);
+    reload_env();
+    auto refused = open_cpu_device({});
+    ASSERT_FALSE(refused.ok()) << bad;
+    EXPECT_TRUE(refused.error().message.starts_with(fmt::format("environment variable FEATURES={}: ", bad)))
+        << refused.error().message;
+  }
+  ::unsetenv("FEATURES");
+  reload_env();
+  auto all = x86::host_features();
+  ASSERT_TRUE(fewer.ok() && all.ok() && device.ok());
+  EXPECT_EQ(*fewer, *all & ~(x86::feature::popcnt | x86::feature::avx2));
+  EXPECT_EQ((*device)->properties().limits.features, x86::names(*fewer));
+  EXPECT_EQ(x86::features_of(x86::names(*all)), *all);
 }
 
 // Two workgroups that wait for each other end only where two threads run them. (No kernel may rely on that:

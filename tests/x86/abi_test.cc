@@ -158,7 +158,7 @@ TEST(Compile, RefusesWhatItCannotSelect) {
   Build plain(g, 8);
   auto below = x86::compile(plain.k, features & ~x86::Features{x86::feature::fma});
   ASSERT_FALSE(below.ok());
-  EXPECT_EQ(below.error().message, "x86-64 code needs fma");
+  EXPECT_TRUE(below.error().message.starts_with("this processor lacks fma;")) << below.error().message;
 }
 
 }  // namespace

@@ -36,15 +36,11 @@
 #include <string_view>
 
 #include "codegen/isa/x86/inst.h"
+#include "hal/base/cpuid.h"
 
 namespace doorbell::x86 {
 
-using Features = uint32_t;
 namespace feature {
-inline constexpr Features base = 0, popcnt = 1u << 0, lzcnt = 1u << 1, bmi1 = 1u << 2, bmi2 = 1u << 3,
-                          avx = 1u << 4, avx2 = 1u << 5, fma = 1u << 6, f16c = 1u << 7, avx_vnni = 1u << 8,
-                          avx512f = 1u << 9, avx512vl = 1u << 10, avx512bw = 1u << 11, avx512dq = 1u << 12,
-                          avx512_vnni = 1u << 13, avx512_fp16 = 1u << 14, prefetchw = 1u << 15;
 inline constexpr Features avx_int = avx | avx2;  // packed integers: AVX2 where 256 bits wide, AVX else
 }  // namespace feature
 

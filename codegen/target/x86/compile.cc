@@ -11,11 +11,7 @@
 namespace doorbell::x86 {
 
 Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace) {
-  if (Features missing = floor_features & ~features) {
-    std::string list;
-    for (const std::string& n : names(missing)) list += (list.empty() ? "" : ", ") + n;
-    return error("x86-64 code needs {}", list);
-  }
+  TRY(check_floor(features));
   if (Status s = check_supported(kernel, features); !s) return s.error();
   const machine::Machine machine = target::describe(features);
   // Each pass leaves a program that keeps the rules.

@@ -1,21 +1,18 @@
-// What the processor at hand can do, by cpuid and xgetbv (Intel SDM vol. 1, 14.3 "Detection of Intel AVX
-// Instructions", 15.2 for AVX-512; leaves in vol. 2A, CPUID). The floor is x86-64-v3: AVX2, FMA, F16C, BMI,
-// LZCNT.
+// What this target needs of a processor, and what it makes of more. The floor is x86-64-v3: AVX2, FMA, F16C,
+// BMI, LZCNT. EVEX encodings are used where a processor has the four parts of AVX-512 that make them whole:
+// vectors of every size and elements of every width, with masks.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "codegen/isa/x86/x86.h"
+#include "hal/base/cpuid.h"
 
 namespace doorbell::x86 {
 
 inline constexpr Features floor_features = feature::popcnt | feature::lzcnt | feature::bmi1 | feature::bmi2 |
                                            feature::avx | feature::avx2 | feature::fma | feature::f16c;
+inline constexpr Features evex_features =
+    feature::avx512f | feature::avx512vl | feature::avx512bw | feature::avx512dq;
 
-// The features of this machine. An error, one line for the user, where it lacks one of the floor.
-Result<Features> host_features();
-
-std::vector<std::string> names(Features features);
+// An error, one line for the user, where a processor lacks some of the floor.
+Status check_floor(Features features);
 
 }  // namespace doorbell::x86
