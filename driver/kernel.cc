@@ -56,7 +56,7 @@ Kernel& host_kernel() {
   return kernel;
 }
 
-Result<KernelFd> open(Kernel& kernel, const std::string& path, int flags) {
+Result<KernelFd> KernelFd::open(Kernel& kernel, const std::string& path, int flags) {
   int fd = kernel.open(path.c_str(), flags);
   if (fd < 0) return error("cannot open {}: {}", path, std::strerror(-fd));
   return KernelFd(kernel, fd);

@@ -41,6 +41,7 @@ class KernelFd {
  public:
   KernelFd() = default;
   KernelFd(Kernel& kernel, int fd) : kernel_(&kernel), fd_(fd) {}
+  static Result<KernelFd> open(Kernel& kernel, const std::string& path, int flags);
   KernelFd(KernelFd&& other) noexcept : kernel_(other.kernel_), fd_(std::exchange(other.fd_, -1)) {}
   KernelFd& operator=(KernelFd&& other) noexcept {
     std::swap(kernel_, other.kernel_);
@@ -58,8 +59,6 @@ class KernelFd {
   Kernel* kernel_ = nullptr;
   int fd_ = -1;
 };
-
-Result<KernelFd> open(Kernel& kernel, const std::string& path, int flags);
 
 // An ioctl: its name, its number and the struct that it takes, bound once, so that they cannot be mixed up.
 template <class Args>
