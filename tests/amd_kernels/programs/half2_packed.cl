@@ -9,12 +9,12 @@
 #include "gpu.h"
 kernel void k(global half2* out, global const half2* a, global const half2* b, global const half2* c) {
   const uint i = id(0);
-  const half2 x = a[i], y = b[i], z = c[i];
+  const half2 x = a[i], y = b[i], z = c[i], low = z.xx, minus = -z;
   out[5 * i] = x + y;
   out[5 * i + 1] = x * y.yx;
-  out[5 * i + 2] = __builtin_elementwise_fma(+x, +y, -z);
+  out[5 * i + 2] = __builtin_elementwise_fma(x, y, minus);
   out[5 * i + 3] = __builtin_elementwise_min(x, y);
-  out[5 * i + 4] = __builtin_elementwise_max(x, z.xx);
+  out[5 * i + 4] = __builtin_elementwise_max(x, low);
 }
 #else
 #include "host.h"
