@@ -126,7 +126,7 @@ class NodeRef {
   // Another reference to a node that some NodeRef keeps alive (a source of one, for instance).
   static NodeRef share(const Node* node);
 
-  // What the node was computed to, if it was: set once, kept as long as the node. Thread-safe.
+  // What the node was computed to, if it was; kept as long as the node. Thread-safe.
   [[nodiscard]] std::shared_ptr<void> memo() const;
   void set_memo(std::shared_ptr<void> memo) const;
 

@@ -72,8 +72,14 @@ Result<Engine*> current_engine() {
   return current;
 }
 
+Error stale_version() {
+  return error(
+      "realize: an old version of a buffer is read after assign() has replaced it; use the tensor that "
+      "assign() changed, or make the old value contiguous() and realize() it before");
+}
+
 Storage::~Storage() {
-  if (engine) engine->retire(std::move(buffer), last_use);
+  if (engine) engine->retire({last_use, std::move(owner), std::move(buffer)});
 }
 
 Result<std::unique_ptr<Engine>> Engine::make(Device& device, Target target) {
@@ -89,14 +95,14 @@ Engine::~Engine() {
   if (current == this) current = nullptr;
 }
 
-void Engine::retire(Buffer buffer, uint64_t last_use) {
-  retired_.emplace_back(last_use, std::move(buffer));
+void Engine::retire(Retired old) {
+  retired_.push_back(std::move(old));
   uint64_t done = timeline_->value();
-  while (!retired_.empty() && retired_.front().first <= done) {
-    Buffer& old = retired_.front().second;
+  while (!retired_.empty() && retired_.front().last_use <= done) {
+    Buffer& free = retired_.front().buffer;
     // Small blocks are kept: allocation would dominate eager operations.
-    if (old.kind() == BufferKind::host_visible && old.size().value <= (64u << 20) && free_.size() < 256)
-      free_.emplace(old.size().value, std::move(old));
+    if (free.kind() == BufferKind::host_visible && free.size().value <= (64u << 20) && free_.size() < 256)
+      free_.emplace(free.size().value, std::move(free));
     retired_.pop_front();
   }
 }
@@ -117,14 +123,12 @@ Result<std::shared_ptr<Storage>> Engine::allocate(int64_t bytes) {
 }
 
 Result<std::shared_ptr<Storage>> Engine::storage_of(Memory& memory, int64_t bytes) {
-  if (memory.stale)
-    return error(
-        "realize: an old version of a buffer is read after assign() has replaced it; use the tensor that "
-        "assign() changed, or make the old value contiguous() and realize() it before");
+  if (memory.stale) return stale_version();
   if (memory.storage) return memory.storage;
   if (memory.host.data() && device_.properties().imports_host_memory) {
     auto storage = std::make_shared<Storage>();
     storage->buffer = TRY(device_.import(memory.host));
+    storage->owner = memory.owner;
     storage->engine = this;
     memory.storage = storage;
     return storage;

@@ -23,10 +23,14 @@ class Engine;
 // Device memory of a tensor. Freed when the last tensor is gone and the device has done with it.
 struct Storage {
   Engine* engine = nullptr;
+  std::shared_ptr<const void> owner;  // of host memory that the buffer imports
   Buffer buffer;
   uint64_t last_use = 0;  // timeline value after which nothing submitted touches it
   ~Storage();
 };
+
+// What reading a memory that is stale comes to.
+Error stale_version();
 
 struct SymbolValue {
   uint32_t id;
@@ -88,7 +92,12 @@ class Engine {
   friend class Captured;
   friend struct Storage;
   Engine(Device& device, Target target) : device_(device), target_(std::move(target)) {}
-  void retire(Buffer buffer, uint64_t last_use);
+  struct Retired {
+    uint64_t last_use;
+    std::shared_ptr<const void> owner;  // outlives the buffer that imports from it
+    Buffer buffer;
+  };
+  void retire(Retired old);
 
   Device& device_;
   Target target_;
@@ -96,7 +105,7 @@ class Engine {
   std::optional<Signal> timeline_;
   uint64_t submitted_ = 0;
   std::unordered_map<Hash128, std::unique_ptr<Kernel>> kernels_;
-  std::deque<std::pair<uint64_t, Buffer>> retired_;
+  std::deque<Retired> retired_;
   std::unordered_multimap<uint64_t, Buffer> free_;  // by size, for reuse
 };
 

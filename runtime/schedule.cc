@@ -11,13 +11,22 @@
 #include <unordered_set>
 
 #include "codegen/rules.h"
+#include "runtime/memory.h"
+#include "runtime/order.h"
 
 namespace doorbell {
 
 namespace {
 
 bool is_movement(const Node* n) { return row(n->op).cls == OpClass::Movement && !n->is(Op::Gather); }
-bool is_leaf(const Node* n) { return n->is(Op::Buffer) || (n->src.size() && memo_of(n) != nullptr); }
+// What is in memory already. A value that an assign has written over since is computed again; a version of a
+// buffer cannot be.
+bool is_leaf(const Node* n) {
+  if (n->is(Op::Buffer)) return true;
+  if (n->src.empty()) return false;
+  auto memory = std::static_pointer_cast<Memory>(memo_of(n));
+  return memory && (n->is(Op::Assign) || !memory->stale);
+}
 bool is_constant(const Node* n) { return n->is(Op::Const) || n->is(Op::Symbol) || n->is(Op::Iota); }
 bool is_costly(Op op) {
   return (op >= Op::Exp && op <= Op::Pow) || op == Op::Sqrt || op == Op::Div || op == Op::Mod;
@@ -451,8 +460,15 @@ class Puller {
 
 }  // namespace
 
-Result<Schedule> schedule(std::span<const Node* const> outputs) {
+Result<Schedule> schedule(std::span<const Node* const> asked) {
   Schedule out;
+  // A version in another shape is that version: it lies in its buffer already.
+  std::vector<const Node*> outputs;
+  for (const Node* n : asked) {
+    const Node* base = n;
+    while (base->is(Op::Reshape)) base = base->src[0];
+    outputs.push_back(base->is(Op::Buffer) || base->is(Op::Assign) ? base : n);
+  }
   Cutter cutter(outputs);
   Simplifier simplify(*out.graph);
   std::unordered_map<const Node*, uint32_t> slot_of;
@@ -460,83 +476,84 @@ Result<Schedule> schedule(std::span<const Node* const> outputs) {
     out.slots.push_back({kind, n, n->dtype, elements(n->shape)});
     return static_cast<uint32_t>(out.slots.size() - 1);
   };
-  struct Work {
-    Item item;
-    const Node* node;
-    std::vector<const Node*> reads;
+  // Leaves that share a memory are one version of it.
+  std::unordered_map<const void*, const Node*> first_of;
+  auto version = [&](const Node* n) {
+    const void* memory = is_leaf(n) ? memo_of(n).get() : nullptr;
+    return memory ? first_of.emplace(memory, n).first->second : n;
   };
-  std::vector<Work> work;
-  std::unordered_set<const Node*> wanted(outputs.begin(), outputs.end());
+  std::vector<Item> items;
+  std::vector<Step> steps;
+  std::unordered_set<const Node*> wanted(outputs.begin(), outputs.end()), replaced;
   Puller puller(*out.graph, simplify, cutter, slot_of);
+  auto add = [&](Item item, Step step) {
+    items.push_back(std::move(item));
+    steps.push_back(std::move(step));
+  };
+  auto pulled = [&](const Node* n) {
+    auto kernel = puller.kernel(n, slot_of.at(n));
+    Step step{n, {}, n->is(Op::Assign) ? version(root_of(n->src[0])) : nullptr, !kernel.clean};
+    for (const Node* v : kernel.versions) step.reads.push_back(version(v));
+    return std::pair(Item{kernel.sink, std::move(kernel.slots)}, std::move(step));
+  };
   for (const Node* n : Cutter::walk(outputs)) {
     if (is_leaf(n)) {
-      slot_of[n] = add_slot(Slot::Kind::External, n);
+      const Node* same = version(n);
+      slot_of[n] = same == n ? add_slot(Slot::Kind::External, n) : slot_of.at(same);
       continue;
     }
-    if (!cutter.materialised(n)) {
-      // A constant output still needs memory.
-      if (!wanted.contains(n)) continue;
-    }
+    // A constant output still needs memory.
+    if (!cutter.materialised(n) && !wanted.contains(n)) continue;
     if (n->is(Op::Assign)) slot_of[n] = slot_of.at(root_of(n->src[0]));
     else slot_of[n] = add_slot(wanted.contains(n) ? Slot::Kind::Output : Slot::Kind::Temporary, n);
     if (elements(n->shape) == 0) continue;
     if (n->is(Op::Copy)) {
-      const Node* from = n->src[0];
-      DOORBELL_CHECK(slot_of.contains(from), "copy of what is not materialised");
-      work.push_back({Item{nullptr, {slot_of[from], slot_of[n]}, static_cast<int>(n->arg[0])}, n, {from}});
+      DOORBELL_CHECK(slot_of.contains(n->src[0]), "copy of what is not materialised");
+      add({nullptr, {slot_of[n->src[0]], slot_of[n]}, static_cast<int>(n->arg[0])},
+          {n, {version(n->src[0])}});
       continue;
     }
-    auto kernel = puller.kernel(n, slot_of[n]);
-    if (!kernel.clean) {
-      // The value reads other elements of the buffer than the one it replaces: through a temporary.
+    if (n->is(Op::Assign) && !replaced.insert(version(root_of(n->src[0]))).second)
+      return error(
+          "schedule: two assigns replace one version of a buffer, which can become only one of them; assign "
+          "to "
+          "the tensor that the first assign() changed, or to a copy");
+    auto [item, step] = pulled(n);
+    if (step.elsewhere && !slot_of.contains(n->src[1])) {
+      // The value reads other elements of the buffer than the one it replaces: through a temporary. (A value
+      // that is a version of the buffer by itself is left to order().)
       const Node* value = n->src[1];
       cutter.force(value);
-      if (!slot_of.contains(value)) {
-        slot_of[value] = add_slot(Slot::Kind::Temporary, value);
-        auto first = puller.kernel(value, slot_of[value]);
-        work.push_back({Item{first.sink, first.slots}, value, first.versions});
-      }
-      kernel = puller.kernel(n, slot_of[n]);
+      slot_of[value] = add_slot(Slot::Kind::Temporary, value);
+      std::apply(add, pulled(value));
+      std::tie(item, step) = pulled(n);
     }
-    work.push_back({Item{kernel.sink, kernel.slots}, n, kernel.versions});
+    add(std::move(item), std::move(step));
   }
-  // Readers of a version come before the Assign that replaces it: a stable topological order.
-  std::unordered_map<const Node*, size_t> producer;
-  for (size_t i = 0; i < work.size(); ++i) producer[work[i].node] = i;
-  std::vector<std::set<size_t>> needs(work.size());
-  for (size_t i = 0; i < work.size(); ++i) {
-    for (const Node* v : work[i].reads)
-      if (auto it = producer.find(v); it != producer.end() && it->second != i) needs[i].insert(it->second);
-    if (!work[i].node->is(Op::Assign)) continue;
-    const Node* old = root_of(work[i].node->src[0]);
-    if (auto it = producer.find(old); it != producer.end()) needs[i].insert(it->second);
-    for (size_t j = 0; j < work.size(); ++j)
-      if (j != i && std::find(work[j].reads.begin(), work[j].reads.end(), old) != work[j].reads.end())
-        needs[i].insert(j);
-  }
-  std::vector<bool> done(work.size());
-  for (size_t left = work.size(); left > 0;) {
-    size_t before = left;
-    for (size_t i = 0; i < work.size(); ++i) {
-      if (done[i] || !std::all_of(needs[i].begin(), needs[i].end(), [&](size_t j) { return done[j]; }))
-        continue;
-      done[i] = true;
-      --left;
-      out.items.push_back(std::move(work[i].item));
-    }
-    if (left == before)
-      return error(
-          "schedule: a value needs both an old and a new version of one buffer; copy the old version with "
-          "contiguous() before it is assigned");
-  }
+  // An output that is replaced by a later version ends in memory of its own.
   for (const Node* n : outputs) {
-    for (const Work& w : work)
-      if (w.node->is(Op::Assign) && root_of(w.node->src[0]) == n)
-        return error(
-            "schedule: both an old and a new version of one buffer are asked for; copy the old version with "
-            "contiguous() before it is assigned");
-    out.outputs.push_back(slot_of.at(n));
+    uint32_t slot = slot_of.at(n);
+    if (replaced.contains(version(n))) {
+      slot = add_slot(Slot::Kind::Output, n);
+      if (elements(n->shape)) add({nullptr, {slot_of.at(n), slot}}, {nullptr, {version(n)}});
+    }
+    out.outputs.push_back(slot);
   }
+  auto keep = [&](const Node* old, std::span<const size_t> readers) {
+    const uint32_t from = slot_of.at(old), copy = add_slot(Slot::Kind::Temporary, old);
+    out.items.push_back({nullptr, {from, copy}});
+    for (auto& [node, slot] : slot_of)
+      if (version(node) == old) slot = copy;
+    for (size_t i : readers) {
+      if (!items[i].kernel) {
+        items[i].slots[0] = copy;
+        continue;
+      }
+      auto kernel = puller.kernel(steps[i].makes, slot_of.at(steps[i].makes));
+      items[i] = {kernel.sink, std::move(kernel.slots)};
+    }
+  };
+  order(steps, [&](size_t i) { out.items.push_back(std::move(items[i])); }, keep);
   return out;
 }
 

@@ -22,7 +22,7 @@ struct Slot {
   [[nodiscard]] int64_t bytes() const { return elements * dtype.bytes(); }
 };
 
-// One kernel in the scheduler's form (kernel.h), or a copy of a whole slot to a slot of another device.
+// One kernel in the scheduler's form (kernel.h), or a copy of a whole slot to another slot.
 struct Item {
   const Node* kernel = nullptr;  // Sink of Stores over Param nodes; null for a copy (slots: from, to)
   std::vector<uint32_t> slots;   // Param i is slots[i]
@@ -36,9 +36,9 @@ struct Schedule {
   std::vector<uint32_t> outputs;  // the slot of each output, in order
 };
 
-// `outputs` are tensor-graph nodes; each ends contiguous in a slot of its own (an Assign: in the slot of its
-// buffer). The error names what cannot be ordered: a value that needs both an old and a new version of a
-// buffer.
+// `outputs` are tensor-graph nodes; each ends contiguous in a slot of its own (the last version of a buffer:
+// in the buffer's slot). Old versions that are read after they were replaced are copied before (order.h). The
+// error: two assigns replace one version.
 Result<Schedule> schedule(std::span<const Node* const> outputs);
 
 std::string print(const Schedule& schedule);

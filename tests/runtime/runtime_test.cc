@@ -124,6 +124,142 @@ TEST_F(Runtime, StaleVersionIsRefusedByName) {
       << status.error().message;
 }
 
+// A buffer of these values, of which assign() makes versions.
+Tensor variable(const std::vector<float>& values) {
+  Tensor t = empty({static_cast<int64_t>(values.size())});
+  t.assign(from_values(values, {static_cast<int64_t>(values.size())}));
+  return t;
+}
+
+using Floats = std::vector<float>;
+Floats floats(Tensor& t) {
+  auto v = t.to_vector<float>();
+  EXPECT_TRUE(v.ok()) << v.error().message;
+  return v.ok() ? *v : Floats{};
+}
+
+TEST_F(Runtime, OldVersionThatIsAskedForKeepsItsValue) {
+  Tensor x = variable({1, 2});
+  Tensor first = x.snapshot();
+  x.assign(x * 3.0f);
+  Tensor second = x.snapshot();
+  x.assign(x + 1.0f);
+  Tensor* all[] = {&x, &second, &first};
+  Status status = realize(all);
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(floats(first), (Floats{1, 2}));
+  EXPECT_EQ(floats(second), (Floats{3, 6}));
+  EXPECT_EQ(floats(x), (Floats{4, 7}));
+}
+
+TEST_F(Runtime, OldVersionInMemoryKeepsItsValueWhereItIsAskedForBesideTheNewOne) {
+  Tensor x = variable({1, 2});
+  ASSERT_TRUE(x.realize());
+  Tensor old = x.snapshot();
+  x.assign(x * 3.0f);
+  Tensor* both[] = {&x, &old};
+  ASSERT_TRUE(realize(both));
+  EXPECT_EQ(floats(old), (Floats{1, 2}));
+  EXPECT_EQ(floats(x), (Floats{3, 6}));
+  x.assign(x * 3.0f);
+  ASSERT_TRUE(x.realize());
+  EXPECT_EQ(floats(old), (Floats{1, 2}));
+  x = variable({1, 2});
+  ASSERT_TRUE(x.realize());
+  Tensor forgotten = x.snapshot();
+  x.assign(x * 3.0f);
+  ASSERT_TRUE(x.realize());
+  auto read = forgotten.to_vector<float>();
+  ASSERT_FALSE(read.ok());
+  EXPECT_NE(read.error().message.find("old version of a buffer"), std::string::npos) << read.error().message;
+}
+
+TEST_F(Runtime, ValueOfAnOldAndANewVersionIsComputed) {
+  Tensor x = variable({1, 2});
+  Tensor old = x.snapshot();
+  x.assign(x * 3.0f);
+  Tensor change = x - old;
+  EXPECT_EQ(floats(change), (Floats{2, 4}));
+  EXPECT_EQ(floats(x), (Floats{3, 6}));
+}
+
+TEST_F(Runtime, BuffersSwapTheirValues) {
+  Tensor a = variable({1, 2, 3}), b = variable({4, 5, 6});
+  Tensor* both[] = {&a, &b};
+  for (int lazy = 0; lazy < 2; ++lazy) {
+    if (!lazy) { ASSERT_TRUE(realize(both)); }
+    Tensor old = a.snapshot();
+    a.assign(b.flip());
+    b.assign(old);
+    ASSERT_TRUE(realize(both));
+    EXPECT_EQ(floats(b), lazy ? (Floats{6, 5, 4}) : (Floats{1, 2, 3}));
+    EXPECT_EQ(floats(a), lazy ? (Floats{3, 2, 1}) : (Floats{6, 5, 4}));
+  }
+}
+
+TEST_F(Runtime, VersionIsAssignedToAViewOfItself) {
+  Tensor x = variable({1, 2, 3, 4});
+  ASSERT_TRUE(x.realize());
+  x.assign(x.flip(), x);
+  EXPECT_EQ(floats(x), (Floats{4, 3, 2, 1}));
+  x.assign(x.reshape({2, 2}).transpose(), x.reshape({2, 2}));
+  EXPECT_EQ(floats(x), (Floats{4, 2, 3, 1}));
+}
+
+TEST_F(Runtime, TwoAssignsThatReplaceOneVersionAreRefused) {
+  Tensor x = variable({1, 2});
+  ASSERT_TRUE(x.realize());
+  Tensor twin = x.snapshot();
+  x.assign(x + 1.0f);
+  twin.assign(twin + 2.0f);
+  Tensor* both[] = {&x, &twin};
+  Status status = realize(both);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("two assigns replace one version"), std::string::npos)
+      << status.error().message;
+}
+
+TEST_F(Runtime, WhatReadsTheNewVersionNeedNotBeRealisedWithIt) {
+  Tensor x = variable({1, 2});
+  ASSERT_TRUE(x.realize());
+  x.assign(x + 1.0f);
+  Tensor first = x * 10.0f, second = x * 100.0f;
+  ASSERT_TRUE(first.realize());  // makes the version, too
+  EXPECT_EQ(floats(x), (Floats{2, 3}));
+  EXPECT_EQ(floats(second), (Floats{200, 300}));
+  EXPECT_EQ(floats(first), (Floats{20, 30}));
+}
+
+TEST_F(Runtime, VersionInAnotherShapeStaysInItsBuffer) {
+  Tensor x = empty({2, 2});
+  x.assign(ones({2, 2}));
+  EXPECT_EQ(kernels(x), 1u);
+  ASSERT_TRUE(x.realize());
+  const Storage* before = static_cast<Memory*>(memo_of(x.node()->src[0]).get())->storage.get();
+  x.assign(x + 1.0f);
+  EXPECT_EQ(floats(x), (Floats{2, 2, 2, 2}));
+  EXPECT_EQ(static_cast<Memory*>(memo_of(x.node()->src[0]).get())->storage.get(), before);
+}
+
+TEST_F(Runtime, EqualExpressionsHaveMemoryOfTheirOwn) {
+  Tensor a = ones({3}), b = ones({3});
+  ASSERT_TRUE(a.realize());
+  ASSERT_TRUE(b.realize());
+  Tensor c = ones({3}), d = ones({3});
+  Tensor* both[] = {&c, &d};
+  ASSERT_TRUE(realize(both));
+  a.assign(a * 2.0f);
+  c.assign(c * 3.0f);
+  Tensor* changed[] = {&a, &c};
+  ASSERT_TRUE(realize(changed));
+  Tensor e = ones({3});
+  EXPECT_EQ(floats(a), (Floats{2, 2, 2}));
+  EXPECT_EQ(floats(b), (Floats{1, 1, 1}));
+  EXPECT_EQ(floats(c), (Floats{3, 3, 3}));
+  EXPECT_EQ(floats(d), (Floats{1, 1, 1}));
+  EXPECT_EQ(floats(e), (Floats{1, 1, 1}));
+}
+
 TEST_F(Runtime, CaptureReplaysWithSymbolsAndChangesMemoryInPlace) {
   Symbol n = make_symbol("n", 1, 50);
   Tensor cache = empty({50});
