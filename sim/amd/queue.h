@@ -19,20 +19,20 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "hal/base/result.h"
+#include "sim/amd/dispatch.h"
 
 namespace doorbell::sim::amd {
 
-struct Fault;
 struct Gpu;
-class Strict;
-class Vm;
 
 // As KFD's ioctl numbers them (KFD_IOC_QUEUE_TYPE_*).
 enum class QueueType : uint8_t { pm4 = 0, sdma = 1, aql = 2, sdma_xgmi = 3, sdma_by_engine = 4 };
 
 struct QueueConfig {
+  std::string name;  // what messages call it; empty: "queue <id>"
   QueueType type = QueueType::aql;
   uint64_t ring = 0;          // GPU addresses, as all below except the doorbell
   uint64_t ring_bytes = 0;    // a power of two
@@ -45,8 +45,9 @@ struct QueueConfig {
   uint32_t ctl_stack_bytes = 0;
   uint32_t percentage = 100;  // 0: the queue is suspended
   uint32_t priority = 7;
-  // The slot in the host's view of the doorbell page; valid until remove_queue returns. add_queue stores ~0
-  // there, so that any value a client writes (0 is a valid one for AQL) is a change.
+  // The slot, in a mapping of the doorbell page that is never write-protected; valid until remove_queue
+  // returns. The processor keeps ~0 there and takes what clients store, so that any value (0 is a valid one
+  // for AQL) is seen.
   volatile uint64_t* doorbell = nullptr;
 };
 
@@ -77,6 +78,8 @@ struct Hooks {
   std::function<void(const Fault&)> report;
   // Write-protects the doorbell page. May be empty.
   std::function<void()> arm;
+  // Runs the waves of a dispatch. Empty: run() of sim/amd/dispatch.h.
+  std::function<Outcome(const Dispatch&, const Surroundings&)> launch;
 };
 
 class CommandProcessor {
@@ -90,10 +93,12 @@ class CommandProcessor {
   // Refuses what the hardware cannot hold (ring size, alignment); KFD checks mappings before.
   Result<uint32_t> add_queue(const QueueConfig& config);
   Status update_queue(uint32_t id, const QueueUpdate& update);
+  // Which compute units may run the queue's waves, a bit each. It changes how fast they run here, not what
+  // they do. Refuses masks without a unit, and on gfx10 and later halves of a workgroup processor.
   Status set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t bits);
   [[nodiscard]] Result<QueueState> state(uint32_t id) const;
-  // Stops the queue, a kernel that is running included, and forgets it. Afterwards nothing of the queue is
-  // read or written any more.
+  // Stops the queue, a kernel that is running included, and forgets it. Waits for a hook that the queue is
+  // in. Afterwards nothing of the queue is read or written any more.
   void remove_queue(uint32_t id);
 
   // A doorbell was stored, or memory changed that queues may be waiting for. Async-signal-safe.

@@ -300,7 +300,7 @@ inline constexpr std::array packets = {
   Packet{"EVENT_WRITE",       EVENT_WRITE,       2, 4, {0x60000f3f, 0xfffffff8, 0x0000ffff}},
   Packet{"RELEASE_MEM",       RELEASE_MEM,       7, 8, {0x17ffff3f, 0xe7030000, any, 0x0000ffff, any, any, any}},
   Packet{"DMA_DATA",          DMA_DATA,          7, 7, {0xe6306001, any, any, any, any, any}},
-  Packet{"ACQUIRE_MEM",       ACQUIRE_MEM,       7, 8, {any, any, 0xff, any, 0xffffff, 0xffff, 0x7ffff}},
+  Packet{"ACQUIRE_MEM",       ACQUIRE_MEM,       7, 8, {any, any, any, any, any, 0xffff, 0x7ffff}},
   Packet{"SET_SH_REG",        SET_SH_REG,        3, 0, {0xffff, any, any, any, any, any, any, any}},
   Packet{"SET_UCONFIG_REG",   SET_UCONFIG_REG,   3, 0, {0xffff, any, any, any, any, any, any, any}},
   Packet{"HDP_FLUSH",         HDP_FLUSH,         2, 2, {any}},
