@@ -25,11 +25,12 @@ Result<Target> x86_target(const Limits& limits) {
   Target t;
   t.isa = "x86-64";
   t.version = fmt::format("{} {}", revision(), fmt::join(limits.features, " "));
-  t.tiling.lanes = x86::vector_lanes;
-  t.tiling.registers = x86::vector_registers;
+  t.tiling.lanes = x86::vector_lanes(features);
+  t.tiling.registers = x86::vector_registers(features);
   t.tiling.local_bytes = 256 << 10;  // half of the smallest private second-level cache among current cores
-  t.tiling.decompose = [](Graph& graph, Simplifier& simplify, const Node* sink) {
-    return decompose(graph, simplify, sink, x86::supported);
+  t.tiling.decompose = [native = x86::supported_by(features)](Graph& graph, Simplifier& simplify,
+                                                              const Node* sink) {
+    return decompose(graph, simplify, sink, native);
   };
   t.compile = [features](const Lowered& kernel) { return x86::compile(kernel, features); };
   t.disassemble = x86::disassemble;

@@ -1,6 +1,5 @@
 // Random lowered kernels: machine code against the evaluator. DOORBELL_SEED repeats one kernel; the nightly
 // run (DOORBELL_NIGHTLY=1) goes on for minutes.
-#include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -56,12 +55,8 @@ class Kernel {
     // A load that was made in a loop and is wanted again behind it is one node: such a kernel is none.
     if (!verify(b_.k)) return false;
     std::vector<size_t> budget;
-    if (random_(2)) budget = {6 + random_(10), 4 + random_(13), 7};
+    if (random_(2)) budget = {6 + random_(10), 4 + random_(13), 3 + random_(5)};
     compare(b_.k, data_, {}, false, budget);
-    // On a processor with everything, too: what cannot run here must at least be encodable, and decode.
-    auto image = x86::compile(b_.k, ~x86::Features{});
-    if (!image) ADD_FAILURE() << image.error().message;
-    else EXPECT_THAT(x86::disassemble(*image), testing::EndsWith("ret\n"));
     return true;
   }
 
@@ -144,14 +139,14 @@ class Kernel {
     const DType t = x->dtype;
     if (row.op == Op::Cast || row.op == Op::Bitcast) {
       const DType to = dtype::all()[random_(dtype::all().size())].dtype;
-      if (to == t || !x86::supported(row.op, t, to)) return;
+      if (to == t || !native_(row.op, t, to)) return;
       if (row.op == Op::Bitcast && t.is_float())
         return;  // would see the bits of a NaN, which are not defined
       keep(b_.add(g_.make(row.op, to, {x})));
       return;
     }
     const bool compares = row.op == Op::Lt || row.op == Op::Eq || row.op == Op::Ne;
-    if (!x86::supported(row.op, t, compares ? boolean : t)) return;
+    if (!native_(row.op, t, compares ? boolean : t)) return;
     if (row.op == Op::Where) {
       keep(b_.op(row.op, {value_of(boolean), x, value_of(t)}));
     } else if (row.arity == 1) {
@@ -208,6 +203,8 @@ class Kernel {
   }
 
   Random random_;
+  // One kernel in eight computes in f16, too, which only some processors do.
+  const Native native_ = x86::supported_by(random_.one_in(8) ? ~x86::Features{} : x86::floor_features);
   Graph g_;
   Build b_;
   const Node *lane_ = nullptr, *gx_ = nullptr, *counter_ = nullptr;

@@ -12,6 +12,7 @@
 #include "codegen/numeric.h"
 #include "codegen/target/x86/compile.h"
 #include "codegen/target/x86/isa.h"
+#include "codegen/target/x86/supported.h"
 
 namespace doorbell {
 
@@ -100,40 +101,64 @@ struct Build {
   }
 };
 
-// Both runs on copies of `params`; the results are compared element by element, NaNs being equal. Returns the
-// disassembly, for messages.
-inline std::string compare(const Lowered& kernel, const std::vector<Bytes>& params,
-                           const std::vector<int64_t>& symbols = {}, bool print_code = false,
-                           const std::vector<size_t>& budget = {}) {
-  auto features = x86::host_features();
-  if (!features) {
-    ADD_FAILURE() << features.error().message;
-    return "";
+// What kernels are compiled for: the least that is supported, what is at hand, and everything. Code for more
+// than is at hand is not run.
+inline std::vector<x86::Features> feature_sets(const Lowered& kernel) {
+  auto host = x86::host_features();
+  if (!host) {
+    ADD_FAILURE() << host.error().message;
+    return {};
   }
-  if (Status s = verify(kernel); !s) {
-    ADD_FAILURE() << s.error().message << "\n" << print(kernel);
-    return "";
-  }
+  std::vector<x86::Features> sets{x86::floor_features};
+  for (x86::Features more : {x86::usable(*host), x86::usable(~x86::Features{})})
+    if (std::ranges::find(sets, more) == sets.end()) sets.push_back(more);
+  for (const Node* node : kernel.body)
+    if (node->is(Op::Contract)) return sets.push_back(x86::floor_features | x86::feature::avx_vnni), sets;
+  return sets;
+}
+
+// Selected code whatever registers it will be given: with EVEX encodings also those that VEX has not. Returns
+// the first instruction that no row spells then.
+inline std::string unencodable(const machine::Program& program, x86::Features features) {
+  for (const machine::Block& block : program.blocks)
+    for (machine::Inst inst : block.insts) {
+      if (inst.op >= machine::op_copy) continue;
+      for_each_reg(inst, [&](machine::Reg& reg, const machine::Operand&, bool, bool) {
+        if (!reg.is_virtual()) return;
+        const unsigned file = program.regs[reg.number()].file;
+        constexpr unsigned last[] = {15, 31, 7};
+        reg = machine::Reg::physical(
+            file, file == x86::target::vector_file && !x86::has_evex(features) ? 15 : last[file]);
+      });
+      const x86::Inst x = x86::target::to_x86(inst);
+      const x86::Row* row = x86::match(x);
+      if (!row || (row->features & ~features)) return x86::print(x);
+    }
+  return "";
+}
+
+// Compiles for `features` and, where this processor has them, runs it on copies of `params`; the results are
+// compared with the evaluator's element by element, NaNs being equal. Returns the disassembly, for messages.
+inline std::string compare_on(x86::Features features, const Lowered& kernel, const std::vector<Bytes>& params,
+                              const std::vector<Bytes>& expected, const std::vector<int64_t>& symbols,
+                              const std::vector<size_t>& budget) {
   x86::Trace trace;
   trace.budget = budget;
-  if (const char* passes = getenv("DUMP"))  // the program after those passes, by letter
-    trace.after = [&](char pass, const machine::Program& program) {
-      if (std::strchr(passes, pass))
-        fmt::print("after {}\n{}", pass, print(program, x86::target::describe(*features)));
-    };
-  auto image = x86::compile(kernel, *features, &trace);
+  trace.after = [&](char pass, const machine::Program& program) {
+    const char* passes = getenv("DUMP");  // the program after those passes, by letter
+    if (passes && std::strchr(passes, pass))
+      fmt::print("after {}\n{}", pass, print(program, x86::target::describe(features)));
+    if (pass == 's') { EXPECT_EQ(unencodable(program, features), "") << print(kernel); }
+  };
+  auto image = x86::compile(kernel, features, &trace);
   if (!image) {
     ADD_FAILURE() << image.error().message << "\n" << print(kernel);
     return "";
   }
   std::string code = x86::disassemble(*image);
-  if (print_code) std::puts(code.c_str());
-  std::vector<Bytes> expected = params, found = params;
-  std::vector<std::span<std::byte>> spans(expected.begin(), expected.end());
-  if (Status s = run(kernel, spans, symbols); !s) {
-    ADD_FAILURE() << "evaluator: " << s.error().message << "\n" << print(kernel);
-    return code;
-  }
+  EXPECT_TRUE(code.ends_with("ret\n")) << code;
+  if (features & ~*x86::host_features()) return code;
+  std::vector<Bytes> found = params;
   std::vector<uint64_t> args;
   for (Bytes& b : found) args.push_back(reinterpret_cast<uint64_t>(b.data()));
   for (int64_t s : symbols) args.push_back(static_cast<uint64_t>(s));
@@ -155,12 +180,37 @@ inline std::string compare(const Lowered& kernel, const std::vector<Bytes>& para
       std::memcpy(&before, &params[p][i * n], n);
       if (same_value(t, a, b)) continue;
       ADD_FAILURE() << fmt::format(
-          "param {} element {} was {:#x}: evaluator {:#x} ({}), machine {:#x} ({})\n{}\n{}", p, i, before, a,
-          decode(t, a), b, decode(t, b), print(kernel), code);
+          "param {} element {} was {:#x}: evaluator {:#x} ({}), machine {:#x} ({}), for {}\n{}\n{}", p, i,
+          before, a, decode(t, a), b, decode(t, b), fmt::join(x86::names(features), " "), print(kernel),
+          code);
       return code;
     }
   }
   return code;
+}
+
+// On every set of features whose ops and matrix units the kernel keeps to; one at least.
+inline void compare(const Lowered& kernel, const std::vector<Bytes>& params,
+                    const std::vector<int64_t>& symbols = {}, bool print_code = false,
+                    const std::vector<size_t>& budget = {}) {
+  if (Status s = verify(kernel); !s) {
+    ADD_FAILURE() << s.error().message << "\n" << print(kernel);
+    return;
+  }
+  std::vector<Bytes> expected = params;
+  std::vector<std::span<std::byte>> spans(expected.begin(), expected.end());
+  if (Status s = run(kernel, spans, symbols); !s) {
+    ADD_FAILURE() << "evaluator: " << s.error().message << "\n" << print(kernel);
+    return;
+  }
+  int compiled = 0;
+  for (x86::Features features : feature_sets(kernel)) {
+    if (!x86::check_supported(kernel, features)) continue;
+    std::string code = compare_on(features, kernel, params, expected, symbols, budget);
+    if (print_code) std::puts(code.c_str());
+    ++compiled;
+  }
+  EXPECT_GT(compiled, 0) << print(kernel);
 }
 
 }  // namespace doorbell

@@ -151,7 +151,7 @@ size_t size_of(const Piece& p) {
 
 }  // namespace
 
-std::vector<std::byte> encode(const machine::Program& program, Features features) {
+std::vector<std::byte> encode(const machine::Program& program, Features features, Features& used) {
   std::vector<std::vector<Piece>> blocks(program.blocks.size());
   std::vector<bool> is_head(program.blocks.size());
   for (size_t b = 0; b < program.blocks.size(); ++b)
@@ -167,6 +167,7 @@ std::vector<std::byte> encode(const machine::Program& program, Features features
       const Row* row = match(x);
       DOORBELL_CHECK(row && !(row->features & ~features), "{}: no encoding of `{}` on this processor",
                      program.name, print(x));
+      used |= row->features;
       Encoded e = x86::encode(x, p.bytes);
       for (const Operand& o : inst.list())
         if (o.is_mem() && o.symbol == Operand::Symbol::Pool) {

@@ -9,7 +9,7 @@ namespace doorbell::x86::target {
 
 // Prologue, epilogue, spills, copies: afterwards each instruction is one of the table.
 void finish(machine::Program& program, const machine::Allocation& allocation);
-// No instruction may need more than `features`.
-std::vector<std::byte> encode(const machine::Program& program, Features features);
+// No instruction may need more than `features`; what they need is added to `used`.
+std::vector<std::byte> encode(const machine::Program& program, Features features, Features& used);
 
 }  // namespace doorbell::x86::target

@@ -12,6 +12,7 @@ namespace doorbell::x86 {
 
 Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace) {
   TRY(check_floor(features));
+  features = usable(features);
   if (Status s = check_supported(kernel, features); !s) return s.error();
   const machine::Machine machine = target::describe(features);
   // Each pass leaves a program that keeps the rules.
@@ -40,12 +41,13 @@ Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* tr
   ProgramImage image;
   image.name = kernel.name;
   image.isa = "x86-64";
-  image.code = target::encode(program, features);
+  Features used = floor_features;
+  image.code = target::encode(program, features, used);
   image.lanes = static_cast<uint32_t>(kernel.lanes);
   image.local_bytes = selector.local_bytes();
   image.arguments.assign(kernel.params.size(), ArgumentKind::buffer);
   image.arguments.insert(image.arguments.end(), kernel.symbols.size(), ArgumentKind::value);
-  image.features = names(floor_features);
+  image.features = names(used);
   return image;
 }
 

@@ -19,7 +19,8 @@ struct Trace {
 };
 
 // What a tiler may count on: lanes of 32 bits in a vector register, and such registers.
-inline constexpr int vector_lanes = 8, vector_registers = 16;
+constexpr int vector_lanes(Features features) { return has_evex(features) ? 16 : 8; }
+constexpr int vector_registers(Features features) { return has_evex(features) ? 32 : 16; }
 
 // The kernel must pass verify() and hold only what supported.h lists. Convention: see isa.h. Thread-safe.
 Result<ProgramImage> compile(const Lowered& kernel, Features features, Trace* trace = nullptr);

@@ -1,5 +1,6 @@
-// Casts and bitcasts. Float to integer saturates and takes NaN to 0, which the instructions do not; 64-bit
-// integers have no packed conversions below AVX-512DQ.
+// Casts and bitcasts. Float to integer saturates and takes NaN to 0, which the instructions do not. EVEX has
+// an instruction for every pair of 32- and 64-bit types; without it unsigned and 64-bit integers have none,
+// and are converted by arithmetic, or lane by lane.
 #include <bit>
 
 #include "codegen/target/x86/selector.h"
@@ -18,6 +19,33 @@ bool wide_int(DType t) { return t.is_int() && t.bits == 64; }
 uint64_t bits32(float f) { return std::bit_cast<uint32_t>(f); }
 uint64_t bits64(double d) { return std::bit_cast<uint64_t>(d); }
 constexpr double two52 = 4503599627370496.0;
+
+struct Native {
+  DType from, to;
+  Op op;
+};
+// clang-format off
+constexpr Native natives[] = {
+  {dtype::i32, dtype::f32, op("vcvtdq2ps")},   {dtype::i32, dtype::f64, op("vcvtdq2pd")},
+  {dtype::u32, dtype::f32, op("vcvtudq2ps")},  {dtype::u32, dtype::f64, op("vcvtudq2pd")},
+  {dtype::i64, dtype::f32, op("vcvtqq2ps")},   {dtype::i64, dtype::f64, op("vcvtqq2pd")},
+  {dtype::u64, dtype::f32, op("vcvtuqq2ps")},  {dtype::u64, dtype::f64, op("vcvtuqq2pd")},
+  {dtype::f32, dtype::i32, op("vcvttps2dq")},  {dtype::f64, dtype::i32, op("vcvttpd2dq")},
+  {dtype::f32, dtype::u32, op("vcvttps2udq")}, {dtype::f64, dtype::u32, op("vcvttpd2udq")},
+  {dtype::f32, dtype::i64, op("vcvttps2qq")},  {dtype::f64, dtype::i64, op("vcvttpd2qq")},
+  {dtype::f32, dtype::u64, op("vcvttps2uqq")}, {dtype::f64, dtype::u64, op("vcvttpd2uqq")},
+  {dtype::f32, dtype::f64, op("vcvtps2pd")},   {dtype::f64, dtype::f32, op("vcvtpd2ps")},
+};
+// clang-format on
+constexpr Op none = static_cast<Op>(0xffff);
+
+Op native(DType from, DType to) {
+  // A narrow integer is one of 32 bits; its sign is no matter, since it is extended.
+  if (narrow(from) && from.is_int()) from = dtype::i32;
+  for (const Native& row : natives)
+    if (row.from == from && row.to == to) return row.op;
+  return none;
+}
 
 }  // namespace
 
@@ -41,7 +69,7 @@ void Selector::cast(const Node* node) {
     if (uniform_int_to_int) return set(node, {scalar(x)}, true);
     std::vector<Reg> regs;
     Reg one = e_.splat(w, c, encode(to, 1));
-    for (size_t p = 0; p < parts(node); ++p) regs.push_back(e_.make(op("vandps"), c, {mask(x, p, w), one}));
+    for (size_t p = 0; p < parts(node); ++p) regs.push_back(keep(mask(x, p, w), one, w, c));
     if (in_gpr(node)) return set(node, {lane_to_gpr(regs, w, 0)}, true);
     return set(node, std::move(regs));
   }
@@ -62,23 +90,16 @@ void Selector::cast(const Node* node) {
   }
   if (to.is_bool()) {  // != 0
     const int fw = width(from);
-    const RegClass fc = vclass(fw);
     std::vector<Reg> masks;
     for (size_t p = 0; p < parts(x); ++p) {
-      Reg r = part(x, p), zero = e_.zero(fc);
-      if (from.is_float()) masks.push_back(e_.make(fw == 64 ? op("vcmppd") : op("vcmpps"), fc, {r, zero, 4}));
-      else
-        masks.push_back(
-            e_.make(op("vxorps"), fc,
-                    {e_.make(fw == 64 ? op("vpcmpeqq") : op("vpcmpeqd"), fc, {r, zero}), all_ones(fc)}));
+      Reg r = part(x, p), zero = e_.zero(vclass(fw));
+      masks.push_back(from.is_float() ? compare_floats(4, fw, r, zero)
+                                      : compare_ints(NodeOp::Ne, from, r, zero));
     }
-    if (!varying(node)) {
-      Reg bits = e_.make(op("vmovd"), RegClass::gpr32, {use(masks[0], cls(RegClass::xmm))});
-      return set(node, {e_.change(op("and"), RegClass::gpr32, bits, {1})}, true);
-    }
+    if (!varying(node)) return set(node, {first_bit(masks[0])}, true);
     if (fw == 32) return set(node, std::move(masks));
     std::vector<Reg> packed;
-    for (size_t p = 0; p < parts(32); ++p) packed.push_back(pack_pairs(masks, p));
+    for (size_t p = 0; p < parts(32); ++p) packed.push_back(narrow_mask(masks, p));
     set(node, std::move(packed));
     info(node).value.wide = std::move(masks);
     return;
@@ -108,7 +129,9 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
   std::vector<Reg> out;
 
   // 64-bit integers and floats: lane by lane, but for what arithmetic can do.
-  if ((wide_int(from) && to.is_float() && to.bits == 32) || (from.is_float() && wide_int(to))) {
+  const Op direct = evex_ ? native(from, to) : none;
+  if (direct == none &&
+      ((wide_int(from) && to.is_float() && to.bits == 32) || (from.is_float() && wide_int(to)))) {
     const int lanes = v ? lanes_ : 1;
     std::vector<Reg> in;
     if (in_gpr(x)) in.push_back(scalar(x));
@@ -120,7 +143,7 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
         const int each = per_part(fw);
         Reg r = in[static_cast<size_t>(lane / each)];
         const int inside = lane % each, per_half = 128 / fw;
-        r = half(r, fc, inside / per_half);
+        r = piece(r, fc, RegClass::xmm, inside / per_half);
         if (inside % per_half != 0)
           r = fw == 64 ? e_.make(op("vpermilpd"), RegClass::xmm, {r, 1})
                        : e_.make(op("vpermilps"), RegClass::xmm, {r, inside % per_half});
@@ -137,26 +160,33 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
 
   std::vector<Reg> in;
   for (size_t p = 0; p < parts(x); ++p) in.push_back(part(x, p));
-  // The xmm (or half) that holds the narrow lanes of wide part p.
+  // What holds the narrow lanes of wide part p.
   auto widened = [&](size_t p) {
     if (!v || parts(64) == parts(32)) return in[v ? p : 0];
-    return half(in[p / 2], fc, static_cast<int>(p % 2));
+    return piece(in[p / 2], fc, half_of(fc), static_cast<int>(p % 2));
   };
   // Two halves of narrow lanes, from wide parts 2p and 2p+1.
-  auto joined = [&](size_t p, const std::function<Reg(Reg)>& narrow_one) {
+  auto halves = [&](size_t p, const std::function<Reg(Reg)>& narrow_one) {
     if (v && parts(64) == parts(32)) return narrow_one(in[p]);
     Reg low = narrow_one(in[v ? 2 * p : 0]), high = v ? narrow_one(in[2 * p + 1]) : low;
-    if (tc == RegClass::xmm) return low;
-    return e_.make(op("vinsertf128"), tc, {low, use(high, cls(RegClass::xmm)), 1});
+    const Reg both[] = {low, high};
+    return tc == half_of(fc) ? low : joined(tc, half_of(fc), both);
   };
-  const unsigned xmm = cls(RegClass::xmm);
+  const unsigned narrower = cls(half_of(tc));
   for (size_t p = 0; p < n; ++p) {
     Reg r;
-    if (to.is_int() && from.is_int()) {
+    if (direct != none) {
+      auto one = [&](Reg x, RegClass source, RegClass result) {
+        return convert_natively(direct, from, to, x, source, result);
+      };
+      r = fw == tw  ? one(in[p], tc, tc)
+          : fw < tw ? one(widened(p), half_of(tc), tc)
+                    : halves(p, [&](Reg x) { return one(x, fc, half_of(fc)); });
+    } else if (to.is_int() && from.is_int()) {
       if (fw == tw) r = in[p];
       else if (tw == 64)
         r = e_.make(from.kind == Kind::Signed ? op("vpmovsxdq") : op("vpmovzxdq"), tc,
-                    {use(widened(p), xmm)});
+                    {use(widened(p), narrower)});
       else r = pack_pairs(in, p);
       if (narrow(to) && (from.bits > to.bits || from.kind != to.kind)) r = extend(r, to);
     } else if (to == dtype::f32 && from.is_int()) {
@@ -165,22 +195,23 @@ std::vector<Reg> Selector::convert(const Node* x, DType to) {
     } else if (to == dtype::f64 && wide_int(from)) {
       r = int64_to_double(in[p], tc, from.kind == Kind::Signed);
     } else if (to == dtype::f64 && from.is_int()) {
-      r = from.kind == Kind::Signed || narrow(from) ? e_.make(op("vcvtdq2pd"), tc, {use(widened(p), xmm)})
-                                                    : u32_to_double(widened(p), tc);
+      r = from.kind == Kind::Signed || narrow(from)
+              ? e_.make(op("vcvtdq2pd"), tc, {use(widened(p), narrower)})
+              : u32_to_double(widened(p), tc);
     } else if (to == dtype::f64 && from == dtype::f32) {
-      r = e_.make(op("vcvtps2pd"), tc, {use(widened(p), xmm)});
+      r = e_.make(op("vcvtps2pd"), tc, {use(widened(p), narrower)});
     } else if (to == dtype::f32 && from == dtype::f64) {
-      r = joined(p, [&](Reg d) { return e_.make(op("vcvtpd2ps"), RegClass::xmm, {use(d, cls(fc))}); });
+      r = halves(p, [&](Reg d) { return e_.make(op("vcvtpd2ps"), RegClass::xmm, {use(d, cls(fc))}); });
     } else if (to == dtype::f32 && from == dtype::f16) {
-      r = e_.make(op("vcvtph2ps"), tc, {use(pack16(in[p], fc), xmm)});
+      r = e_.make(op("vcvtph2ps"), tc, {use(pack(in[p], fc, 16), narrower)});
     } else if (to == dtype::f16 && from == dtype::f32) {
-      Reg packed = e_.make(op("vcvtps2ph"), RegClass::xmm, {use(in[p], cls(fc)), 0});
-      r = e_.make(op("vpmovzxwd"), tc, {use(packed, xmm)});
+      Reg packed = e_.make(op("vcvtps2ph"), half_of(fc), {use(in[p], cls(fc)), 0});
+      r = e_.make(op("vpmovzxwd"), tc, {use(packed, narrower)});
     } else if (to.is_int() && !narrow(to) && from == dtype::f32) {
       r = to.kind == Kind::Signed ? float_to_i32(in[p], tc) : float_to_u32(in[p], tc);
     } else if (to.is_int() && !narrow(to) && from == dtype::f64) {
       if (to.kind == Kind::Signed) {
-        r = joined(p, [&](Reg d) { return double_to_32(d, fc, true); });
+        r = halves(p, [&](Reg d) { return double_to_32(d, fc, true); });
       } else {
         std::vector<Reg> wide;
         for (size_t k = 0; k < (v && parts(64) != parts(32) ? 2u : 1u); ++k)
@@ -211,11 +242,33 @@ void Selector::bitcast(const Node* node) {
   }
   std::vector<Reg> regs;
   for (size_t p = 0; p < parts(x); ++p) {
-    Reg r = from.is_bool() ? e_.make(op("vpsrld"), vclass(32), {part(x, p), 31}) : part(x, p);
+    const RegClass c = vclass(32);
+    Reg r = from.is_bool() ? evex_ ? keep(part(x, p), e_.splat(32, c, 1), 32, c)
+                                   : e_.make(op("vpsrld"), c, {part(x, p), 31})
+                           : part(x, p);
     regs.push_back(differs ? extend(r, to) : r);
   }
   if (in_gpr(node)) return set(node, {lane_to_gpr(regs, width(to), 0)}, true);
   set(node, std::move(regs));
+}
+
+// The instructions give the number with the top bit set alone for what no signed integer holds, and all ones
+// for what no unsigned one does; negative numbers and NaN are the latter, too.
+Reg Selector::convert_natively(Op o, DType from, DType to, Reg r, RegClass source, RegClass result) {
+  const unsigned s = cls(source);
+  if (!from.is_float() || !to.is_int()) return e_.make(o, result, {use(r, s)});
+  const bool wide = from.bits == 64;
+  if (to.kind == Kind::Unsigned) {  // the maximum is the second operand where the first is NaN
+    r = e_.make(wide ? op("vmaxpd") : op("vmaxps"), source, {r, e_.zero(source)});
+    return e_.make(o, result, {use(r, s)});
+  }
+  const double limit = to.bits == 64 ? 9223372036854775808.0 : 2147483648.0;
+  Reg bound = e_.splat(from.bits, source, wide ? bits64(limit) : bits32(static_cast<float>(limit)));
+  Reg ordered = e_.make(wide ? op("vcmppd") : op("vcmpps"), RegClass::k, {use(r, s), use(r, s), 7});
+  Reg above =
+      e_.make(wide ? op("vcmppd") : op("vcmpps"), RegClass::k, {use(r, s), use(bound, s), 0x1d});  // GE_OQ
+  Reg converted = e_.make_masked(o, result, ordered, {use(r, s)});
+  return choose(above, e_.splat(to.bits, result, to.mask() >> 1), converted, to.bits, result);
 }
 
 // ---- pieces
@@ -241,29 +294,34 @@ std::array<std::byte, 32> gather_low(int bytes) {
 
 }  // namespace
 
-Reg Selector::pack16(Reg r, RegClass c) {
-  auto control = gather_low(2);
+Reg Selector::pack(Reg r, RegClass c, int bits) {
+  if (evex_)
+    return e_.make(bits == 8 ? op("vpmovdb") : op("vpmovdw"), sized(bits_of(c) * bits / 32),
+                   {use(r, cls(c))});
+  auto control = gather_low(bits / 8);
   Reg s = e_.make(op("vpshufb"), c,
                   {r, e_.constant(c, std::span(control).first(static_cast<size_t>(bits_of(c) / 8)))});
   if (c == RegClass::xmm) return s;
-  return e_.make(op("vpunpcklqdq"), RegClass::xmm, {s, half(s, c, 1)});
-}
-
-Reg Selector::pack8(Reg r, RegClass c) {
-  auto control = gather_low(1);
-  Reg s = e_.make(op("vpshufb"), c,
-                  {r, e_.constant(c, std::span(control).first(static_cast<size_t>(bits_of(c) / 8)))});
-  if (c == RegClass::xmm) return s;
-  return e_.make(op("vpunpckldq"), RegClass::xmm, {s, half(s, c, 1)});
+  return e_.make(bits == 8 ? op("vpunpckldq") : op("vpunpcklqdq"), RegClass::xmm,
+                 {s, piece(s, c, RegClass::xmm, 1)});
 }
 
 // The low halves of 64-bit lanes, as lanes of 32 bits: part p of them.
 Reg Selector::pack_pairs(const std::vector<Reg>& wide, size_t p) {
   const RegClass c = vclass(64);
   constexpr int evens = 0x88;
+  if (evex_) {
+    if (parts(64) == parts(32)) return e_.make(op("vpmovqd"), half_of(c), {use(wide.at(p), cls(c))});
+    std::array<uint32_t, 16> order;  // the low half of lane i is at 2i
+    for (uint32_t i = 0; i < 16; ++i) order[i] = 2 * i;
+    const bool uniform = wide.size() == 1;
+    Reg index = e_.constant(c, std::as_bytes(std::span(order)));
+    return e_.change(op("vpermt2d"), c, wide.at(uniform ? 0 : 2 * p),
+                     {index, wide.at(uniform ? 0 : 2 * p + 1)});
+  }
   if (wide.size() == 1 || parts(64) == parts(32)) {
     Reg r = wide.at(wide.size() == 1 ? 0 : p);
-    Reg low = e_.make(op("vshufps"), RegClass::xmm, {r, half(r, c, 1), evens});
+    Reg low = e_.make(op("vshufps"), RegClass::xmm, {r, piece(r, c, RegClass::xmm, 1), evens});
     // One uniform part: all lanes are equal.
     if (vclass(32) != RegClass::xmm)
       return e_.make(op("vinsertf128"), vclass(32), {low, use(low, cls(RegClass::xmm)), 1});
@@ -301,6 +359,7 @@ Reg Selector::u32_to_float(Reg r, RegClass c) {
 }
 
 Reg Selector::u32_to_double(Reg r, RegClass c) {
+  if (evex_) return e_.make(op("vcvtudq2pd"), c, {use(r, cls(half_of(c)))});
   Reg wide = e_.make(op("vpmovzxdq"), c, {use(r, cls(RegClass::xmm))});
   Reg magic = e_.splat(64, c, bits64(two52));
   return e_.make(op("vsubpd"), c, {e_.make(op("vorps"), c, {wide, magic}), magic});
@@ -382,7 +441,7 @@ Reg Selector::lane_to_gpr(const std::vector<Reg>& regs, int w, int lane) {
   const int each = per_part(w), per_half = 128 / w;
   const bool wide = w == 64;
   const RegClass g = wide ? RegClass::gpr64 : RegClass::gpr32;
-  Reg r = half(regs.at(static_cast<size_t>(lane / each)), vclass(w), lane % each / per_half);
+  Reg r = piece(regs.at(static_cast<size_t>(lane / each)), vclass(w), RegClass::xmm, lane % each / per_half);
   const int inside = lane % each % per_half;
   if (inside == 0) return e_.make(wide ? op("vmovq") : op("vmovd"), g, {use(r, cls(RegClass::xmm))});
   return e_.make(wide ? op("vpextrq") : op("vpextrd"), g, {use(r, cls(RegClass::xmm)), inside});
@@ -395,7 +454,7 @@ std::vector<Reg> Selector::lanes_to_vector(const std::vector<Reg>& gprs, int w) 
   const size_t each = static_cast<size_t>(per_part(w)), per_half = static_cast<size_t>(128 / w);
   std::vector<Reg> out;
   for (size_t p = 0; p < parts(w); ++p) {
-    std::vector<Reg> halves;
+    std::vector<Reg> quarters;
     for (size_t h = 0; h * per_half < each; ++h) {
       Reg r;
       for (size_t i = 0; i < per_half && h * per_half + i < each; ++i) {
@@ -404,11 +463,9 @@ std::vector<Reg> Selector::lanes_to_vector(const std::vector<Reg>& gprs, int w) 
                    : e_.make(wide ? op("vpinsrq") : op("vpinsrd"), RegClass::xmm,
                              {r, use(lane, g), static_cast<int>(i)});
       }
-      halves.push_back(r);
+      quarters.push_back(r);
     }
-    out.push_back(halves.size() == 1
-                      ? halves[0]
-                      : e_.make(op("vinsertf128"), c, {halves[0], use(halves[1], cls(RegClass::xmm)), 1}));
+    out.push_back(joined(c, RegClass::xmm, quarters));
   }
   return out;
 }

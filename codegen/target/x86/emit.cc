@@ -1,6 +1,7 @@
 // See emit.h.
 #include "codegen/target/x86/emit.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace doorbell::x86::target {
@@ -44,31 +45,68 @@ Inst& Emit::emit(Op op, std::span<const Operand> operands) {
   return insts.emplace_back(inst);
 }
 
-machine::Reg Emit::make(Op op, RegClass c, std::initializer_list<Arg> args) {
-  machine::Reg d = program_.make_reg(file_of(c));
+namespace {
+
+// =d of class c, then the arguments.
+struct Operands {
   std::array<Operand, Inst::max_operands> list;
-  size_t n = 0;
-  list[n++] = machine::def(d, cls(c));
-  for (const Arg& a : args) {
-    list[n] = a.operand;
-    if (a.follows) list[n].cls = static_cast<uint8_t>(cls(c));
-    ++n;
+  size_t count = 0;
+  Operands(machine::Reg d, RegClass c, std::initializer_list<Arg> args) {
+    list[count++] = machine::def(d, cls(c));
+    for (const Arg& a : args) {
+      list[count] = a.operand;
+      if (a.follows) list[count].cls = static_cast<uint8_t>(cls(c));
+      ++count;
+    }
   }
-  emit(op, std::span(list.data(), n));
+  operator std::span<const Operand>() const { return {list.data(), count}; }
+};
+
+}  // namespace
+
+machine::Reg Emit::make(Op op, RegClass c, std::initializer_list<Arg> args) {
+  machine::Reg d = reg(c);
+  emit(op, Operands(d, c, args));
   return d;
 }
 
 machine::Reg Emit::change(Op op, RegClass c, machine::Reg first, std::initializer_list<Arg> args) {
   machine::Reg d = copied(first, c);
-  std::array<Operand, Inst::max_operands> list;
-  size_t n = 0;
-  list[n++] = machine::def(d, cls(c));
-  for (const Arg& a : args) {
-    list[n] = a.operand;
-    if (a.follows) list[n].cls = static_cast<uint8_t>(cls(c));
-    ++n;
+  emit(op, Operands(d, c, args));
+  return d;
+}
+
+Inst& Emit::emit_masked(Op op, machine::Reg mask, bool zeroing, std::span<const Operand> operands) {
+  auto fits = [&](const Row& r) { return r.masking != Masking::none && r.count == operands.size(); };
+  const auto all = rows(op);
+  const auto row = std::ranges::find_if(all, fits);
+  DOORBELL_CHECK(row != all.end(), "{} has no masked form of {} operands", name(op), operands.size());
+  Inst inst;
+  inst.op = static_cast<uint16_t>(op);
+  inst.flags = machine::masked | (zeroing ? machine::zeroing : 0);
+  for (size_t i = 0; i < operands.size(); ++i) {
+    Operand o = operands[i];
+    const OperandRow& r = row->operands[i];
+    const bool merges = i == 0 && !zeroing && !row->selects && r.reg != RegClass::k;  // see reads() of x86.h
+    if (o.is_reg()) o.role = !r.writes ? Role::Use : r.reads || merges ? Role::Update : Role::Def;
+    inst.add(o);
   }
-  emit(op, std::span(list.data(), n));
+  Operand k = machine::use(mask, cls(RegClass::k));
+  if (row->masking == Masking::cleared) k.role = Role::Update;
+  inst.add(k);
+  return program_.blocks[block_].insts.emplace_back(inst);
+}
+
+machine::Reg Emit::make_masked(Op op, RegClass c, machine::Reg mask, std::initializer_list<Arg> args) {
+  machine::Reg d = reg(c);
+  emit_masked(op, mask, !rows(op)[0].selects, Operands(d, c, args));
+  return d;
+}
+
+machine::Reg Emit::merge(Op op, RegClass c, machine::Reg first, machine::Reg mask,
+                         std::initializer_list<Arg> args) {
+  machine::Reg d = copied(first, c);
+  emit_masked(op, mask, false, Operands(d, c, args));
   return d;
 }
 
@@ -77,7 +115,7 @@ void Emit::copy(machine::Reg to, machine::Reg from, RegClass c) {
       Inst(machine::op_copy, {machine::def(to, cls(c)), machine::use(from, cls(c))}));
 }
 machine::Reg Emit::copied(machine::Reg from, RegClass c) {
-  machine::Reg d = program_.make_reg(file_of(c));
+  machine::Reg d = reg(c);
   copy(d, from, c);
   return d;
 }
@@ -94,8 +132,8 @@ machine::Reg Emit::constant(RegClass c, std::span<const std::byte> bytes) {
   size_t entry = program_.make_pool(bytes);
   auto [it, fresh] = constants_.try_emplace({entry, cls(c)});
   if (fresh) {
-    it->second = program_.make_reg(vector_file);
-    Inst inst(static_cast<uint16_t>(op("vmovups")),
+    it->second = reg(c);
+    Inst inst(static_cast<uint16_t>(c == RegClass::k ? op("kmovq") : op("vmovups")),
               {machine::def(it->second, cls(c)), machine::pool(bits_of(c), entry)},
               machine::remat | machine::loads);
     program_.blocks[0].insts.push_back(inst);
@@ -106,7 +144,7 @@ machine::Reg Emit::constant(RegClass c, std::span<const std::byte> bytes) {
 machine::Reg Emit::zero(RegClass c) {
   auto [it, fresh] = constants_.try_emplace({~size_t{0}, cls(c)});
   if (fresh) {
-    it->second = program_.make_reg(vector_file);
+    it->second = reg(c);
     program_.blocks[0].insts.emplace_back(
         Inst(machine::op_zero, {machine::def(it->second, cls(c))}, machine::remat));
   }

@@ -27,18 +27,27 @@ class Emit {
 
   machine::Inst& emit(Op op, std::initializer_list<machine::Operand> operands);
   machine::Inst& emit(Op op, std::span<const machine::Operand> operands);
+  // EVEX: lanes outside of `mask` keep what the first operand holds or, where `zeroing`, become 0. Of a row
+  // that selects between its sources they take the first. Gathers and scatters clear the mask.
+  machine::Inst& emit_masked(Op op, machine::Reg mask, bool zeroing,
+                             std::span<const machine::Operand> operands);
 
   machine::Reg gpr() { return program_.make_reg(gpr_file); }
-  machine::Reg vec() { return program_.make_reg(vector_file); }
+  machine::Reg reg(RegClass c) { return program_.make_reg(file_of(c)); }
 
   // =d op(args), d of class c.
   machine::Reg make(Op op, RegClass c, std::initializer_list<Arg> args);
   // d = copy of `first`; op +d, args: operations that overwrite their first operand.
   machine::Reg change(Op op, RegClass c, machine::Reg first, std::initializer_list<Arg> args);
+  // =d{mask}{z} op(args), or =d{mask} where the row selects.
+  machine::Reg make_masked(Op op, RegClass c, machine::Reg mask, std::initializer_list<Arg> args);
+  // d = copy of `first`; d{mask} = op(args).
+  machine::Reg merge(Op op, RegClass c, machine::Reg first, machine::Reg mask,
+                     std::initializer_list<Arg> args);
   void copy(machine::Reg to, machine::Reg from, RegClass c);
   machine::Reg copied(machine::Reg from, RegClass c);
 
-  // Constants: vectors of one value, or any bytes of a vector's size; they lie in the pool.
+  // Constants: vectors of one value, or any bytes of the size of a vector or mask; they lie in the pool.
   machine::Reg splat(int width, RegClass c, uint64_t bits);
   machine::Reg constant(RegClass c, std::span<const std::byte> bytes);
   machine::Reg zero(RegClass c);

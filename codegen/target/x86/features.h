@@ -12,6 +12,15 @@ inline constexpr Features floor_features = feature::popcnt | feature::lzcnt | fe
 inline constexpr Features evex_features =
     feature::avx512f | feature::avx512vl | feature::avx512bw | feature::avx512dq;
 
+constexpr bool has_evex(Features features) { return (features & evex_features) == evex_features; }
+
+// What code is made of: either all vectors in EVEX encodings, or none. Other features change nothing.
+constexpr Features usable(Features features) {
+  using namespace feature;
+  return features & (floor_features |
+                     (has_evex(features) ? evex_features | avx512_vnni | avx512_fp16 : Features{avx_vnni}));
+}
+
 // An error, one line for the user, where a processor lacks some of the floor.
 Status check_floor(Features features);
 

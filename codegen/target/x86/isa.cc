@@ -112,8 +112,8 @@ machine::Machine describe(Features features) {
   m.name = "x86-64";
   // Those that need not be saved first; among them the low ones, whose encodings are shorter.
   machine::RegisterFile gpr{"gpr", {0, 1, 2, 6, 7, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15}, 8};
-  machine::RegisterFile vector{"vec", {}, 32u};
-  for (uint16_t i = 0; i < vector_registers; ++i) vector.order.push_back(i);
+  machine::RegisterFile vector{"vec", {}, has_evex(features) ? 64u : 32u};
+  for (uint16_t i = 0; i < vector_registers(features); ++i) vector.order.push_back(i);
   machine::RegisterFile mask{"k", {1, 2, 3, 4, 5, 6, 7}, 8};
   m.files = {gpr, vector, mask};
   m.classes = {"none", "r8", "r16", "r32", "r64", "xmm", "ymm", "zmm", "k"};

@@ -16,7 +16,7 @@ namespace doorbell::x86::target {
 
 enum : unsigned { gpr_file = 0, vector_file = 1, mask_file = 2 };
 
-// Selection works in ymm registers and VEX encodings, so it has 16 vectors on processors with AVX-512, too.
+// 16 vectors of 256 bits in VEX encodings, or 32 of 512 and masks in EVEX ones: see features.h.
 machine::Machine describe(Features features);
 
 // The register file of a class.

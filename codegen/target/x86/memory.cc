@@ -250,7 +250,7 @@ void Selector::load(const Node* node) {
       const bool gpr = in_gpr(node);
       std::vector<Reg> zeros;
       for (size_t p = 0; p < parts(node); ++p)
-        zeros.push_back(gpr ? e_.number(RegClass::gpr64, 0) : e_.zero(vclass(node->dtype)));
+        zeros.push_back(gpr ? e_.number(RegClass::gpr64, 0) : e_.zero(value_class(node->dtype)));
       return set(node, zeros, gpr);
     }
     gate = nullptr;
@@ -258,7 +258,7 @@ void Selector::load(const Node* node) {
   if (gate && !varying(gate)) {
     // Zeros, overwritten behind a branch. What the load needs is made before it.
     const bool gpr = in_gpr(node);
-    const RegClass c = gpr ? RegClass::gpr64 : vclass(node->dtype);
+    const RegClass c = gpr ? RegClass::gpr64 : value_class(node->dtype);
     std::vector<Reg> regs;
     for (size_t p = 0; p < parts(node); ++p)
       regs.push_back(gpr ? e_.number(RegClass::gpr64, 0) : e_.copied(e_.zero(c), c));
@@ -303,8 +303,7 @@ Reg Selector::load_broadcast(DType t, DType as, Operand at, int object) {
   if (t.bits == 32) return e_.load(op("vbroadcastss"), c, at, object);
   if (t.bits == 64) return e_.load(c == RegClass::xmm ? op("vmovddup") : op("vbroadcastsd"), c, at, object);
   Reg r = broadcast(load_scalar(t, at, object), 32, vclass(32));
-  if (t.is_bool()) return e_.make(op("vpcmpgtd"), c, {r, e_.zero(c)});
-  return r;
+  return t.is_bool() ? nonzero(r) : r;
 }
 
 void Selector::load_uniform(const Node* node, const MemoryRef& m, const Affine& index, int element) {
@@ -320,10 +319,18 @@ Reg Selector::load_contiguous(DType t, DType as, int n, Operand at, int object, 
   const RegClass c = vclass(as);
   const int bits = n * t.bits;
   at.bits = static_cast<uint16_t>(bits);
+  auto load_masked = [&](Op o) {
+    Reg r = evex_ ? e_.make_masked(o, c, mask, {at}) : e_.make(o, c, {mask, at});
+    auto& inst = e_.program().blocks[e_.current()].insts.back();
+    inst.flags |= machine::loads;
+    inst.memory = object;
+    return r;
+  };
   if (t.bits >= 32) {
     if (!mask.none()) {
       at.bits = static_cast<uint16_t>(bits_of(c));
-      return e_.load(w == 64 ? op("vmaskmovpd") : op("vmaskmovps"), c, at, object);
+      return load_masked(w == 64 ? (evex_ ? op("vmovupd") : op("vmaskmovpd"))
+                                 : (evex_ ? op("vmovups") : op("vmaskmovps")));
     }
     if (bits == 32) return e_.load(op("vmovss"), c, at, object);
     if (bits == 64) return e_.load(op("vmovsd"), c, at, object);
@@ -336,7 +343,9 @@ Reg Selector::load_contiguous(DType t, DType as, int n, Operand at, int object, 
                    : t.kind == Kind::Signed ? op("vpmovsxbd")
                                             : op("vpmovzxbd");
   Reg r;
-  if (n >= 4) {
+  if (!mask.none()) {
+    r = load_masked(widen);
+  } else if (n >= 4) {
     r = e_.load(widen, c, at, object);
   } else {  // two lanes: less memory than the instruction would read
     Reg low;
@@ -346,13 +355,12 @@ Reg Selector::load_contiguous(DType t, DType as, int n, Operand at, int object, 
                     {use(e_.load(op("movzx"), RegClass::gpr32, at, object), cls(RegClass::gpr32))});
     r = e_.make(widen, c, {use(low, xmm)});
   }
-  if (t.is_bool()) return e_.make(op("vpcmpgtd"), c, {r, e_.zero(c)});
-  return r;
+  return t.is_bool() ? nonzero(r) : r;
 }
 
 // The lane-dependent part of an index for n lanes from `first`, in 32-bit lanes, times `scale`.
 Reg Selector::index_vector(const Affine& index, size_t first, int n, int64_t scale) {
-  const RegClass c = n * 32 <= 128 ? RegClass::xmm : RegClass::ymm;
+  const RegClass c = sized(n * 32);
   std::array<int32_t, 16> pattern{};
   bool any = false;
   for (size_t l = 0; l < static_cast<size_t>(n) && !index.lanes.empty(); ++l) {
@@ -372,12 +380,29 @@ Reg Selector::index_vector(const Affine& index, size_t first, int n, int64_t sca
       term = part(node, first / static_cast<size_t>(per_part(32)));
     }
     const int each = per_part(32);
-    if (n < each) term = half(term, vclass(32), static_cast<int>(first % static_cast<size_t>(each)) / 4);
+    if (n < each) term = piece(term, vclass(32), c, static_cast<int>(first % static_cast<size_t>(each)) / n);
     if (k * scale != 1)
       term = e_.make(op("vpmulld"), c, {term, e_.splat(32, c, static_cast<uint32_t>(k * scale))});
     sum = sum.none() ? term : e_.make(op("vpaddd"), c, {sum, term});
   }
   return sum.none() ? e_.zero(c) : sum;
+}
+
+// Memory of n lanes from `first` whose addresses differ by more than a step: what gathers and scatters take.
+Operand Selector::indexed(const MemoryRef& m, const Affine& uniform, const Affine& index, int element,
+                          size_t first, int n, int w) {
+  const bool direct = element == 1 || element == 2 || element == 4 || element == 8;
+  Reg indices = index_vector(index, first, n, direct ? 1 : element);
+  Operand at = address(m, uniform, element, 0, w);
+  if (!at.index.none()) {
+    Reg sum = e_.make(op("lea"), RegClass::gpr64, {machine::mem(0, at.reg, at.index, 1, 0)});
+    at = machine::mem(w, sum, 0);
+  }
+  at.index = indices;
+  at.bits = static_cast<uint16_t>(bits_of(vclass(w)));
+  at.scale = static_cast<uint8_t>(direct ? element : 1);
+  at.cls = static_cast<uint8_t>(cls(sized(n * 32)));
+  return at;
 }
 
 void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& index, int element,
@@ -407,7 +432,7 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
   DType as = t;
   const Node* user = info(node).user;
   if (t == dtype::f16 && info(node).uses == 1 && user->is(NodeOp::Cast) && user->dtype == dtype::f32 &&
-      !gate && node->src.size() == 2 &&
+      (gate ? evex_ && n >= 4 : node->src.size() == 2) &&
       std::ranges::count(ways, Way::contiguous) == static_cast<ptrdiff_t>(ways.size())) {
     as = dtype::f32;
     info(node).skipped = true;
@@ -416,54 +441,24 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
   for (size_t p = 0; p < parts(w); ++p) {
     const size_t first = p * static_cast<size_t>(n);
     Reg m_part = gate ? mask(gate, p, w) : Reg{};
-    if (gate && n * w < 128) {  // lanes above the kernel's must not be touched
-      std::array<uint32_t, 4> low{};
-      for (size_t i = 0; i < static_cast<size_t>(n * w / 32); ++i) low[i] = ~0u;
-      m_part = e_.make(op("vandps"), c, {m_part, e_.constant(c, std::as_bytes(std::span(low)))});
-    }
+    if (gate && n * w < 128) m_part = lowest(m_part, n, w);  // lanes above the kernel's must not be touched
     const int64_t offset = lane_offset(first) * element;
     if (ways[p] == Way::same) {
       regs.push_back(load_broadcast(t, as, address(m, uniform, element, offset, t.bits), m.object));
       continue;
     }
-    if (ways[p] == Way::contiguous && (!gate || access >= 4)) {
-      Operand at = address(m, uniform, element, offset, 0);
-      if (gate) {
-        at.bits = static_cast<uint16_t>(bits_of(c));
-        Reg r = e_.make(w == 64 ? op("vmaskmovpd") : op("vmaskmovps"), c, {m_part, at});
-        auto& inst = e_.program().blocks[e_.current()].insts.back();
-        inst.flags |= machine::loads;
-        inst.memory = m.object;
-        regs.push_back(r);
-      } else {
-        regs.push_back(load_contiguous(t, as, n, at, m.object, {}));
-      }
+    if (ways[p] == Way::contiguous && (!gate || access >= 4 || (evex_ && n >= 4))) {
+      regs.push_back(load_contiguous(t, as, n, address(m, uniform, element, offset, 0), m.object, m_part));
       continue;
     }
     if (access >= 4) {
       // All operands of a gather are different registers; the mask is cleared as it goes.
-      const bool direct = element == 1 || element == 2 || element == 4 || element == 8;
-      Reg indices = index_vector(index, first, n, direct ? 1 : element);
-      Operand at = address(m, uniform, element, 0, w);
-      if (!at.index.none()) {
-        Reg sum = e_.make(op("lea"), RegClass::gpr64, {machine::mem(0, at.reg, at.index, 1, 0)});
-        at = machine::mem(w, sum, 0);
-      }
-      at.index = indices;
-      at.bits = static_cast<uint16_t>(bits_of(c));
-      at.scale = static_cast<uint8_t>(direct ? element : 1);
-      at.cls = static_cast<uint8_t>(cls(n * 32 <= 128 ? RegClass::xmm : RegClass::ymm));
-      Reg d = e_.copied(e_.zero(c), c), k = e_.vec();
-      if (gate) e_.copy(k, m_part, c);
-      else if (n * w < 128) {
-        std::array<uint32_t, 4> low{};
-        for (size_t i = 0; i < static_cast<size_t>(n * w / 32); ++i) low[i] = ~0u;
-        e_.copy(k, e_.constant(c, std::as_bytes(std::span(low))), c);
-      } else {
-        e_.copy(k, all_ones(c), c);
-      }
-      auto& inst =
-          e_.emit(w == 64 ? op("vgatherdpd") : op("vgatherdps"), {use(d, cls(c)), at, use(k, cls(c))});
+      const Operand at = indexed(m, uniform, index, element, first, n, w);
+      Reg d = e_.copied(e_.zero(c), c);
+      Reg k = e_.copied(gate ? m_part : lowest(n, w), bool_class(w));
+      const Op gather = w == 64 ? op("vgatherdpd") : op("vgatherdps");
+      auto& inst = evex_ ? e_.emit_masked(gather, k, false, std::array{use(d, cls(c)), at})
+                         : e_.emit(gather, {use(d, cls(c)), at, use(k, cls(c))});
       inst.flags |= machine::loads;
       inst.memory = m.object;
       regs.push_back(d);
@@ -480,13 +475,13 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
     if (gate) {
       std::array<std::byte, 8> zeros{};
       closed = e_.make(op("lea"), RegClass::gpr64, {machine::pool(0, e_.program().make_pool(zeros))});
-      bits = e_.make(op("vmovmskps"), RegClass::gpr32, {use(m_part, cls(c))});
+      bits = lane_bits(m_part, w);
     }
     std::vector<Reg> lanes;
     for (int l = 0; l < n; ++l) {
       Operand at = plain;
       if (gathers) {
-        Reg low = half(indices, c, l / 4);
+        Reg low = piece(indices, c, RegClass::xmm, l / 4);
         Reg i = l % 4 == 0 ? e_.make(op("vmovd"), RegClass::gpr32, {use(low, cls(RegClass::xmm))})
                            : e_.make(op("vpextrd"), RegClass::gpr32, {use(low, cls(RegClass::xmm)), l % 4});
         at.index = e_.make(op("movsxd"), RegClass::gpr64, {use(i, cls(RegClass::gpr32))});
@@ -505,7 +500,7 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
       lanes.push_back(load_scalar(t, at, m.object));
     }
     // lanes_to_vector() makes all parts of a value; this is one of them.
-    std::vector<Reg> halves;
+    std::vector<Reg> quarters;
     for (int h = 0; h * 4 < n; ++h) {
       Reg r;
       for (int l = 0; l < 4 && h * 4 + l < n; ++l) {
@@ -513,12 +508,10 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
         r = l == 0 ? e_.make(op("vmovd"), RegClass::xmm, {lane})
                    : e_.make(op("vpinsrd"), RegClass::xmm, {r, lane, l});
       }
-      halves.push_back(r);
+      quarters.push_back(r);
     }
-    Reg r = halves.size() == 1
-                ? halves[0]
-                : e_.make(op("vinsertf128"), c, {halves[0], use(halves[1], cls(RegClass::xmm)), 1});
-    regs.push_back(t.is_bool() ? e_.make(op("vpcmpgtd"), c, {r, e_.zero(c)}) : r);
+    Reg r = joined(c, RegClass::xmm, quarters);
+    regs.push_back(t.is_bool() ? nonzero(r) : r);
   }
   set(node, std::move(regs));
 }
@@ -583,38 +576,40 @@ void Selector::store_contiguous(DType t, int n, Operand at, Reg value, int objec
   const RegClass c = vclass(w);
   at.bits = static_cast<uint16_t>(bits);
   const unsigned xmm = cls(RegClass::xmm);
+  const bool converts = t == dtype::f16 && from == dtype::f32;
+  auto stored = [&](machine::Inst& inst) {
+    inst.flags |= machine::stores;
+    inst.memory = object;
+  };
   if (t.bits >= 32) {
     if (!mask.none()) {
       at.bits = static_cast<uint16_t>(bits_of(c));
-      auto& inst =
-          e_.emit(w == 64 ? op("vmaskmovpd") : op("vmaskmovps"), {at, use(mask, cls(c)), use(value, cls(c))});
-      inst.flags |= machine::stores;
-      inst.memory = object;
-      return;
+      if (evex_)
+        return stored(e_.emit_masked(w == 64 ? op("vmovupd") : op("vmovups"), mask, false,
+                                     std::array{at, use(value, cls(c))}));
+      return stored(e_.emit(w == 64 ? op("vmaskmovpd") : op("vmaskmovps"),
+                            {at, use(mask, cls(c)), use(value, cls(c))}));
     }
     if (bits == 32) return e_.store(op("vmovss"), at, use(value, xmm), object);
     if (bits == 64) return e_.store(op("vmovsd"), at, use(value, xmm), object);
     return e_.store(op("vmovups"), at, use(value, cls(c)), object);
   }
-  if (t == dtype::f16 && from == dtype::f32) {
-    if (bits == 64 || bits == 128) {
-      auto& inst = e_.emit(op("vcvtps2ph"), {at, use(value, cls(c)), imm(0)});
-      inst.flags |= machine::stores;
-      inst.memory = object;
-      return;
-    }
+  if (t.is_bool())
+    value = evex_ ? keep(value, e_.splat(32, c, 1), 32, c) : e_.make(op("vpsrld"), c, {value, 31});
+  if (evex_ && n >= 4) {
+    std::vector<Operand> operands{at, use(value, cls(c))};
+    if (converts) operands.push_back(imm(0));
+    const Op narrow = converts ? op("vcvtps2ph") : t.bits == 8 ? op("vpmovdb") : op("vpmovdw");
+    return stored(mask.none() ? e_.emit(narrow, operands) : e_.emit_masked(narrow, mask, false, operands));
+  }
+  if (converts) {
+    if (bits == 64 || bits == 128) return stored(e_.emit(op("vcvtps2ph"), {at, use(value, cls(c)), imm(0)}));
     value = e_.make(op("vcvtps2ph"), RegClass::xmm, {use(value, cls(c)), 0});
   } else {
-    if (t.is_bool()) value = e_.make(op("vpsrld"), c, {value, 31});
-    value = t.bits == 8 ? pack8(value, c) : pack16(value, c);
+    value = pack(value, c, t.bits);
   }
   switch (bits) {
-    case 16: {
-      auto& inst = e_.emit(op("vpextrw"), {at, use(value, xmm), imm(0)});
-      inst.flags |= machine::stores;
-      inst.memory = object;
-      return;
-    }
+    case 16: return stored(e_.emit(op("vpextrw"), {at, use(value, xmm), imm(0)}));
     case 32: return e_.store(op("vmovd"), at, use(value, xmm), object);
     case 64: return e_.store(op("vmovq"), at, use(value, xmm), object);
     default: return e_.store(op("vmovups"), at, use(value, xmm), object);
@@ -641,22 +636,27 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
       consecutive &=
           (lane_offset(first + l) - lane_offset(first)) * element == static_cast<int64_t>(l) * access;
     Reg m_part = gate ? mask(gate, p, w) : Reg{};
-    if (gate && n * w < 128) {
-      std::array<uint32_t, 4> low{};
-      for (size_t i = 0; i < static_cast<size_t>(n * w / 32); ++i) low[i] = ~0u;
-      m_part = e_.make(op("vandps"), c, {m_part, e_.constant(c, std::as_bytes(std::span(low)))});
-    }
+    if (gate && n * w < 128) m_part = lowest(m_part, n, w);
     Reg r = part(value, p);
-    if (consecutive && (!gate || access >= 4)) {
+    if (consecutive && (!gate || access >= 4 || (evex_ && n >= 4))) {
       store_contiguous(t, n, address(m, uniform, element, lane_offset(first) * element, 0), r, m.object,
                        m_part, from);
+      continue;
+    }
+    if (evex_ && access >= 4) {
+      const Operand at = indexed(m, uniform, index, element, first, n, w);
+      Reg k = e_.copied(gate ? m_part : lowest(n, w), RegClass::k);  // cleared as it goes
+      auto& inst = e_.emit_masked(w == 64 ? op("vscatterdpd") : op("vscatterdps"), k, false,
+                                  std::array{at, use(r, cls(c))});
+      inst.flags |= machine::stores;
+      inst.memory = m.object;
       continue;
     }
     // Lane by lane; one that the gate closes writes to a place nobody reads.
     if (t == dtype::f16 && from == dtype::f32)
       r = e_.make(op("vpmovzxwd"), c,
-                  {use(e_.make(op("vcvtps2ph"), RegClass::xmm, {use(r, cls(c)), 0}), cls(RegClass::xmm))});
-    if (t.is_bool()) r = e_.make(op("vpsrld"), c, {r, 31});
+                  {use(e_.make(op("vcvtps2ph"), half_of(c), {use(r, cls(c)), 0}), cls(half_of(c)))});
+    if (t.is_bool()) r = evex_ ? keep(r, e_.splat(32, c, 1), 32, c) : e_.make(op("vpsrld"), c, {r, 31});
     Operand plain = address(m, uniform, element, 0, t.bits);
     if (!plain.index.none()) {
       Reg sum = e_.make(op("lea"), RegClass::gpr64, {machine::mem(0, plain.reg, plain.index, 1, 0)});
@@ -664,17 +664,17 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
     }
     // An index of 64-bit lanes' data: n of the 32-bit lanes.
     Reg indices = scatters ? index_vector(index, first, n, 1) : Reg{};
-    const RegClass ic = n * 32 <= 128 ? RegClass::xmm : RegClass::ymm;
+    const RegClass ic = sized(n * 32);
     Reg closed, bits;
     if (gate) {
       e_.program().slots.push_back({8});
       closed = e_.make(op("lea"), RegClass::gpr64, {machine::slot(0, e_.program().slots.size() - 1)});
-      bits = e_.make(w == 64 ? op("vmovmskpd") : op("vmovmskps"), RegClass::gpr32, {use(m_part, cls(c))});
+      bits = lane_bits(m_part, w);
     }
     for (int l = 0; l < n; ++l) {
       Operand at = plain;
       if (scatters) {
-        Reg low = half(indices, ic, l / 4);
+        Reg low = piece(indices, ic, RegClass::xmm, l / 4);
         Reg i = l % 4 == 0 ? e_.make(op("vmovd"), RegClass::gpr32, {use(low, cls(RegClass::xmm))})
                            : e_.make(op("vpextrd"), RegClass::gpr32, {use(low, cls(RegClass::xmm)), l % 4});
         Reg wide = e_.make(op("movsxd"), RegClass::gpr64, {use(i, cls(RegClass::gpr32))});
@@ -693,7 +693,7 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
         at = machine::mem(t.bits, d, 0);
       }
       const int per_half = 128 / w;
-      Reg low = half(r, c, l / per_half);
+      Reg low = piece(r, c, RegClass::xmm, l / per_half);
       const RegClass g = w == 64 ? RegClass::gpr64 : RegClass::gpr32;
       Reg lane = l % per_half == 0
                      ? e_.make(w == 64 ? op("vmovq") : op("vmovd"), g, {use(low, cls(RegClass::xmm))})

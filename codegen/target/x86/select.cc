@@ -29,10 +29,7 @@ bool runs_once(const Node* range) {
 Selector::Selector(const Lowered& kernel, Features features)
     : kernel_(kernel), features_(features), lanes_(kernel.lanes) {}
 
-RegClass Selector::vclass(int w) const {
-  int bits = std::min(lanes_ * w, register_bits_);
-  return bits <= 128 ? RegClass::xmm : bits <= 256 ? RegClass::ymm : RegClass::zmm;
-}
+RegClass Selector::vclass(int w) const { return sized(std::min(lanes_ * w, register_bits_)); }
 size_t Selector::parts(int w) const { return static_cast<size_t>(std::max(1, lanes_ * w / register_bits_)); }
 
 void Selector::analyse() {
@@ -136,8 +133,8 @@ void Selector::select(const Node* node) {
     case NodeOp::Vec: vec(node); return;
     case NodeOp::Element: element(node); return;
     default:
-      if (in_gpr(node) && !(node->src[0]->dtype.is_float() && node->src[0]->dtype.bits >= 32))
-        scalar_alu(node);
+      // Of floats, general registers only choose between narrow ones.
+      if (in_gpr(node) && (node->is(NodeOp::Where) || !node->src[0]->dtype.is_float())) scalar_alu(node);
       else vector_alu(node);
   }
 }
@@ -172,6 +169,7 @@ Reg Selector::cached(const std::vector<int64_t>& key, int at, const std::functio
 Reg Selector::broadcast(Reg r, int w, RegClass c) {
   const bool wide = w == 64;
   const RegClass g = wide ? RegClass::gpr64 : RegClass::gpr32;
+  if (evex_) return e_.make(wide ? op("vpbroadcastq") : op("vpbroadcastd"), c, {use(r, cls(g))});
   Reg low = e_.make(wide ? op("vmovq") : op("vmovd"), RegClass::xmm, {use(r, cls(g))});
   if (lanes_ == 1) return low;
   return e_.make(wide ? op("vpbroadcastq") : op("vpbroadcastd"), c, {use(low, cls(RegClass::xmm))});
@@ -190,23 +188,6 @@ Reg Selector::part(const Node* node, size_t p) {
   if (!v.gpr) return v.regs.at(0);
   return cached({1, static_cast<int64_t>(place_.at(node)), w}, info(node).level,
                 [&] { return broadcast(v.regs[0], w, vclass(w)); });
-}
-
-Reg Selector::mask(const Node* node, size_t p, int w) {
-  const Value& v = info(node).value;
-  const RegClass c = vclass(w);
-  if (varying(node)) {
-    if (w == 32) return v.regs.at(p);
-    if (!v.wide.empty()) return v.wide.at(p);
-    const bool same = parts(64) == parts(32);
-    Reg from = same ? v.regs.at(p) : half(v.regs.at(p / 2), vclass(32), static_cast<int>(p % 2));
-    return e_.make(op("vpmovsxdq"), c, {use(from, cls(RegClass::xmm))});
-  }
-  if (node->is(NodeOp::Const)) return node->arg[0] ? all_ones(c) : e_.zero(c);
-  return cached({2, static_cast<int64_t>(place_.at(node)), w}, info(node).level, [&] {
-    Reg ones = e_.change(op("neg"), RegClass::gpr64, e_.make(op("mov"), RegClass::gpr32, {v.regs.at(0)}), {});
-    return broadcast(ones, w, c);
-  });
 }
 
 Reg Selector::scalar(const Node* node) {
@@ -243,9 +224,20 @@ Reg Selector::scalar64(const Node* node) {
   });
 }
 
-Reg Selector::half(Reg from, RegClass c, int which) {
-  if (which == 0 || c == RegClass::xmm) return from;
-  return e_.make(op("vextractf128"), RegClass::xmm, {use(from, cls(c)), which});
+Reg Selector::piece(Reg from, RegClass c, RegClass size, int which) {
+  if (which == 0 || c == size) return from;
+  const Op take = !evex_                  ? op("vextractf128")
+                  : size == RegClass::xmm ? op("vextractf32x4")
+                                          : op("vextractf64x4");
+  return e_.make(take, size, {use(from, cls(c)), which});
+}
+
+Reg Selector::joined(RegClass c, RegClass size, std::span<const Reg> pieces) {
+  const Op put = !evex_ ? op("vinsertf128") : size == RegClass::xmm ? op("vinsertf32x4") : op("vinsertf64x4");
+  Reg r = pieces[0];
+  for (size_t i = 1; i < pieces.size(); ++i)
+    r = e_.make(put, c, {r, use(pieces[i], cls(size)), static_cast<int>(i)});
+  return r;
 }
 
 // ---- loops
@@ -320,10 +312,10 @@ void Selector::load_register(const Node* node) {
     // Reading what was never stored: whatever value, but one value.
     const bool v = alloc_varying_[alloc];
     const int w = width(alloc->dtype);
+    const RegClass c = value_class(alloc->dtype);
     element.gpr = !v && alloc->dtype.count == 1 && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
     for (size_t p = 0; p < (v ? parts(w) : 1); ++p)
-      element.regs.push_back(element.gpr ? e_.number(RegClass::gpr32, 0)
-                                         : e_.copied(e_.zero(vclass(w)), vclass(w)));
+      element.regs.push_back(element.gpr ? e_.number(RegClass::gpr32, 0) : e_.copied(e_.zero(c), c));
   }
   element_of_[element.regs[0].word] = alloc;
   set(node, element.regs, element.gpr);
@@ -331,7 +323,7 @@ void Selector::load_register(const Node* node) {
 
 void Selector::detach(const Node* load) {
   Info& i = info(load);
-  const RegClass c = i.value.gpr ? RegClass::gpr64 : vclass(width(load->dtype));
+  const RegClass c = i.value.gpr ? RegClass::gpr64 : value_class(load->dtype);
   for (Reg& r : i.value.regs) r = e_.copied(r, c);
   i.alias_of = Reg{};
   std::erase(aliases_, load);
@@ -348,12 +340,12 @@ void Selector::store_register(const Node* node) {
   const int w = width(alloc->dtype);
   const bool gpr = !v && alloc->dtype.count == 1 && !(alloc->dtype.is_float() && alloc->dtype.bits >= 32);
   const size_t n = v ? parts(w) : 1;
-  const RegClass c = gpr ? RegClass::gpr64 : vclass(w);
+  const RegClass c = gpr ? RegClass::gpr64 : value_class(alloc->dtype);
   if (element.regs.empty()) {
     element.gpr = gpr;
     const size_t here = e_.current();
     for (size_t p = 0; p < n; ++p) {
-      Reg r = gpr ? e_.gpr() : e_.vec();
+      Reg r = e_.reg(c);
       if (level() > 0) {  // a loop may run not at all, and what is read behind it is then undefined, but read
         e_.go_to(frames_[1].guarded ? frames_[1].guard : frames_[1].preheader);
         auto& insts = e_.program().blocks[e_.current()].insts;

@@ -2,6 +2,7 @@
 //
 //   select.cc   the walk over the body: loops, register memory, what a node's value is made of
 //   vector.cc   arithmetic on lanes, and on uniform floats
+//   mask.cc     bools in lanes: comparisons and what they steer
 //   scalar.cc   arithmetic on uniform integers
 //   convert.cc  casts and bitcasts
 //   memory.cc   addresses, loads and stores
@@ -10,8 +11,13 @@
 // type; what lies above 32 bits of a 32-bit one is undefined). All else lies in vectors: a varying value in
 // as many as its lanes need, a uniform float in one whose lanes are all equal. A lane is 64 bits wide for
 // 64-bit types and 32 bits for all others: narrow integers are sign- or zero-extended, narrow floats are
-// their bits, bool is all ones or all zeros. Kernels of fewer lanes than a register use its low part; what
-// lies above is undefined. With one lane everything is uniform.
+// their bits, bool is all ones or all zeros, or (EVEX) a bit of a mask register for each lane of 32 bits.
+// Kernels of fewer lanes than a register use its low part; what lies above is undefined. With one lane
+// everything is uniform.
+//
+// Processors with AVX-512 (has_evex) and those without share all of this: they differ in the size and number
+// of vectors, in what a mask is, and in instructions that only one encoding has. Which of them is asked as
+// evex_.
 #pragma once
 
 #include <functional>
@@ -35,7 +41,7 @@ struct Affine {
 
 struct Value {
   std::vector<Reg> regs;
-  std::vector<Reg> wide;  // bool: the same with lanes of 64 bits, where a comparison of such gave it
+  std::vector<Reg> wide;  // bool: masks of 64-bit lanes, where a comparison of such gave them
   bool gpr = false;
 };
 
@@ -95,6 +101,8 @@ class Selector {
   [[nodiscard]] int width(DType t) const { return t.bits * t.count == 64 ? 64 : 32; }
   [[nodiscard]] RegClass vclass(int w) const;
   [[nodiscard]] RegClass vclass(DType t) const { return vclass(width(t)); }
+  [[nodiscard]] RegClass bool_class(int w) const;  // of a mask of lanes of that width
+  [[nodiscard]] RegClass value_class(DType t) const { return t.is_bool() ? bool_class(32) : vclass(t); }
   [[nodiscard]] size_t parts(int w) const;  // registers of a varying value
   [[nodiscard]] size_t parts(const Node* node) { return varying(node) ? parts(width(node->dtype)) : 1; }
   [[nodiscard]] int per_part(int w) const { return std::min(lanes_, bits_of(vclass(w)) / w); }
@@ -104,9 +112,8 @@ class Selector {
     return !varying(node) && t.count == 1 && (!t.is_float() || t.bits < 32);
   }
 
-  Reg part(const Node* node, size_t p);         // as a vector of its own width; bool: 32
-  Reg mask(const Node* node, size_t p, int w);  // a bool as a vector mask of lanes of that width
-  Reg scalar(const Node* node);                 // uniform, in a general register
+  Reg part(const Node* node, size_t p);  // as a vector of its own width; bool: a mask of lanes of 32 bits
+  Reg scalar(const Node* node);          // uniform, in a general register
   Arg scalar_or_imm(const Node* node);
   Reg scalar64(const Node* node);             // extended to 64 bits by its type
   Reg broadcast(Reg gpr, int w, RegClass c);  // of a general register
@@ -118,12 +125,9 @@ class Selector {
   Reg float_op(const Node* node, size_t p);
   Reg int32_op(const Node* node, size_t p);
   Reg int64_op(const Node* node, size_t p);
-  Reg bool_op(const Node* node, size_t p);
   Reg float_max_min(const Node* node, Reg a, Reg b);
   Reg fused(const Node* node, size_t p);
   void compare(const Node* node);
-  Reg compare_part(Op op, DType t, Reg a, Reg b);
-  void where(const Node* node);
   Reg divide32(const Node* node, size_t p);
   Reg multiply64(Reg a, Reg b);
   void per_lane64(const Node* node);
@@ -132,8 +136,29 @@ class Selector {
   void vec(const Node* node);
   void element(const Node* node);
   Reg all_ones(RegClass c) { return e_.splat(32, c, ~0u); }
-  Reg narrow_mask(const std::vector<Reg>& wide, size_t p);  // masks of 64-bit lanes, as of 32-bit lanes
-  Reg half(Reg from, RegClass c, int which);                // the xmm of a ymm
+  // Vectors and their equal parts.
+  [[nodiscard]] static RegClass sized(int bits) {
+    return bits <= 128 ? RegClass::xmm : bits <= 256 ? RegClass::ymm : RegClass::zmm;
+  }
+  [[nodiscard]] static RegClass half_of(RegClass c) { return sized(bits_of(c) / 2); }  // xmm at least
+  Reg piece(Reg from, RegClass c, RegClass size, int which);
+  Reg joined(RegClass c, RegClass size, std::span<const Reg> pieces);
+
+  // mask.cc
+  Reg mask(const Node* node, size_t p, int w);  // a bool as a mask of lanes of that width
+  Reg lowest(int n, int w);                     // the mask of the first n lanes
+  Reg lowest(Reg mask, int n, int w);           // and what of `mask` lies in it
+  Reg compare_floats(int predicate, int w, Reg a, Reg b);
+  Reg compare_ints(doorbell::Op o, DType t, Reg a, Reg b);
+  Reg bool_op(const Node* node, size_t p);
+  Reg narrow_mask(const std::vector<Reg>& wide, size_t p);
+  Reg lane_bits(Reg mask, int w);  // to a general register, a bit a lane
+  Reg first_bit(Reg mask);         // of a uniform mask
+  Reg nonzero(Reg r);
+  Reg choose(Reg mask, Reg a, Reg b, int w, RegClass c);  // mask ? a : b
+  Reg keep(Reg mask, Reg r, int w, RegClass c);           // mask ? r : 0
+  Reg drop(Reg mask, Reg r, int w, RegClass c);           // mask ? 0 : r
+  Reg fill(Reg mask, Reg r, int w, RegClass c);           // mask ? all ones : r
 
   // scalar.cc
   void scalar_alu(const Node* node);
@@ -144,9 +169,9 @@ class Selector {
   void cast(const Node* node);
   void bitcast(const Node* node);
   std::vector<Reg> convert(const Node* source, DType to);
-  Reg extend(Reg r, DType t);     // a lane's low bits, extended by a narrow type
-  Reg pack16(Reg r, RegClass c);  // the low 16 bits of each 32-bit lane, side by side in an xmm
-  Reg pack8(Reg r, RegClass c);
+  Reg convert_natively(Op op, DType from, DType to, Reg r, RegClass source, RegClass result);
+  Reg extend(Reg r, DType t);             // a lane's low bits, extended by a narrow type
+  Reg pack(Reg r, RegClass c, int bits);  // the low 8 or 16 bits of each 32-bit lane, side by side
   Reg pack_pairs(const std::vector<Reg>& wide, size_t p);  // low halves of 64-bit lanes
   Reg float_to_i32(Reg r, RegClass c);
   Reg float_to_u32(Reg r, RegClass c);
@@ -176,15 +201,16 @@ class Selector {
   Reg load_broadcast(DType t, DType as, machine::Operand at, int object);
   Reg load_scalar(DType t, machine::Operand at, int object);
   void store_contiguous(DType t, int n, machine::Operand at, Reg value, int object, Reg mask, DType from);
-  size_t skip_unless(const Node* gate);  // returns the block whose branch end_skip() completes
-  void end_skip(size_t from);
   Reg index_vector(const Affine& varying, size_t first, int n, int64_t scale);
+  machine::Operand indexed(const MemoryRef& m, const Affine& uniform, const Affine& index, int element,
+                           size_t first, int n, int w);
 
   const Lowered& kernel_;
   Features features_;
   Emit e_;
   int lanes_;
-  int register_bits_ = 256;
+  const bool evex_ = has_evex(features_);
+  const int register_bits_ = evex_ ? 512 : 256;
   std::unordered_map<const Node*, size_t> place_;
   std::vector<Info> info_;
   std::vector<Frame> frames_;

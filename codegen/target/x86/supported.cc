@@ -1,6 +1,8 @@
 // See supported.h.
 #include "codegen/target/x86/supported.h"
 
+#include <algorithm>
+
 #include "codegen/matrix_unit.h"
 
 namespace doorbell::x86 {
@@ -49,6 +51,7 @@ bool cast_supported(DType from, DType to) {
 
 bool has_unit(size_t row, Features features) {
   if (row >= std::size(matrix_units)) return false;
+  features = usable(features);
   std::string_view wanted = matrix_units[row].feature;
   while (!wanted.empty()) {
     const std::string_view one = wanted.substr(0, wanted.find('|'));
@@ -69,7 +72,18 @@ bool supported(NodeOp op, DType from, DType to) {
   return false;
 }
 
+Native supported_by(Features features) {
+  if (!(usable(features) & feature::avx512_fp16)) return supported;
+  return [](NodeOp op, DType from, DType to) {
+    constexpr NodeOp in_f16[] = {NodeOp::Add, NodeOp::Sub,  NodeOp::Mul,
+                                 NodeOp::Div, NodeOp::Sqrt, NodeOp::Fma};
+    return supported(op, from, to) ||
+           (from == dtype::f16 && to == dtype::f16 && std::ranges::count(in_f16, op));
+  };
+}
+
 Status check_supported(const Lowered& kernel, Features features) {
+  const auto native = supported_by(features);
   for (const Node* node : kernel.body) {
     const bool accesses = node->is(NodeOp::Load) || node->is(NodeOp::Store);
     if (accesses && node->src.size() > (node->is(NodeOp::Load) ? 2u : 3u)) {
@@ -85,7 +99,7 @@ Status check_supported(const Lowered& kernel, Features features) {
       return error("kernel {}: this processor has no matrix unit {}", kernel.name, node->arg[0]);
     if (row(node->op).cls != OpClass::Alu) continue;
     const DType from = node->src[node->is(NodeOp::Where) ? 1 : 0]->dtype;
-    if (!supported(node->op, from, node->dtype))
+    if (!native(node->op, from, node->dtype))
       return error("kernel {}: x86-64 has no {} of {} to {}; it must be decomposed before selection",
                    kernel.name, text(node->op), name(from), name(node->dtype));
   }

@@ -3,13 +3,16 @@
 // cast to and from the 32-bit type of their sign, f16 to and from f32.
 #pragma once
 
+#include "codegen/decompose.h"
 #include "codegen/kernel.h"
 #include "codegen/target/x86/features.h"
 
 namespace doorbell::x86 {
 
-// Types are those of the operands (Where: of its two values) and of the result.
+// Types are those of the operands (Where: of its two values) and of the result. By every processor:
 bool supported(doorbell::Op op, DType from, DType to);
+// By one of these features: those with FP16 compute in f16, too.
+Native supported_by(Features features);
 
 // An error that names the first node of the kernel that is not, or whose matrix unit this processor lacks.
 Status check_supported(const Lowered& kernel, Features features);

@@ -12,25 +12,37 @@ using NodeOp = doorbell::Op;
 
 namespace {
 
-// The instruction for an op whose meaning is the instruction's own, by type.
+// The instruction for an op whose meaning is the instruction's own, by type. Some stand in the first table
+// for all processors, and some of EVEX alone in the second.
 struct Plain {
   NodeOp op;
-  Op f32, f64, i32, u32, i64;
+  Op f16, f32, f64, i32, u32, i64, u64;
 };
 constexpr Op none = static_cast<Op>(0xffff);
 // clang-format off
 constexpr Plain plain[] = {
-  {NodeOp::Add,  op("vaddps"),  op("vaddpd"),  op("vpaddd"),  op("vpaddd"),  op("vpaddq")},
-  {NodeOp::Sub,  op("vsubps"),  op("vsubpd"),  op("vpsubd"),  op("vpsubd"),  op("vpsubq")},
-  {NodeOp::Mul,  op("vmulps"),  op("vmulpd"),  op("vpmulld"), op("vpmulld"), none},
-  {NodeOp::Div,  op("vdivps"),  op("vdivpd"),  none,          none,          none},
-  {NodeOp::Max,  none,          none,          op("vpmaxsd"), op("vpmaxud"), none},
-  {NodeOp::Min,  none,          none,          op("vpminsd"), op("vpminud"), none},
-  {NodeOp::And,  none,          none,          op("vandps"),  op("vandps"),  op("vandps")},
-  {NodeOp::Or,   none,          none,          op("vorps"),   op("vorps"),   op("vorps")},
-  {NodeOp::Xor,  none,          none,          op("vxorps"),  op("vxorps"),  op("vxorps")},
-  {NodeOp::Shl,  none,          none,          op("vpsllvd"), op("vpsllvd"), op("vpsllvq")},
-  {NodeOp::Shr,  none,          none,          op("vpsravd"), op("vpsrlvd"), none},
+  {NodeOp::Add,  none, op("vaddps"),  op("vaddpd"),  op("vpaddd"),  op("vpaddd"),  op("vpaddq"),  op("vpaddq")},
+  {NodeOp::Sub,  none, op("vsubps"),  op("vsubpd"),  op("vpsubd"),  op("vpsubd"),  op("vpsubq"),  op("vpsubq")},
+  {NodeOp::Mul,  none, op("vmulps"),  op("vmulpd"),  op("vpmulld"), op("vpmulld"), none,          none},
+  {NodeOp::Div,  none, op("vdivps"),  op("vdivpd"),  none,          none,          none,          none},
+  {NodeOp::Sqrt, none, op("vsqrtps"), op("vsqrtpd"), none,          none,          none,          none},
+  {NodeOp::Max,  none, none,          none,          op("vpmaxsd"), op("vpmaxud"), none,          none},
+  {NodeOp::Min,  none, none,          none,          op("vpminsd"), op("vpminud"), none,          none},
+  {NodeOp::And,  none, none,          none,          op("vandps"),  op("vandps"),  op("vandps"),  op("vandps")},
+  {NodeOp::Or,   none, none,          none,          op("vorps"),   op("vorps"),   op("vorps"),   op("vorps")},
+  {NodeOp::Xor,  none, none,          none,          op("vxorps"),  op("vxorps"),  op("vxorps"),  op("vxorps")},
+  {NodeOp::Shl,  none, none,          none,          op("vpsllvd"), op("vpsllvd"), op("vpsllvq"), op("vpsllvq")},
+  {NodeOp::Shr,  none, none,          none,          op("vpsravd"), op("vpsrlvd"), none,          op("vpsrlvq")},
+};
+constexpr Plain plain_evex[] = {
+  {NodeOp::Add,  op("vaddph"),  none, none, none, none, none,          none},
+  {NodeOp::Sub,  op("vsubph"),  none, none, none, none, none,          none},
+  {NodeOp::Mul,  op("vmulph"),  none, none, none, none, op("vpmullq"), op("vpmullq")},
+  {NodeOp::Div,  op("vdivph"),  none, none, none, none, none,          none},
+  {NodeOp::Sqrt, op("vsqrtph"), none, none, none, none, none,          none},
+  {NodeOp::Max,  none,          none, none, none, none, op("vpmaxsq"), op("vpmaxuq")},
+  {NodeOp::Min,  none,          none, none, none, none, op("vpminsq"), op("vpminuq")},
+  {NodeOp::Shr,  none,          none, none, none, none, op("vpsravq"), none},
 };
 struct Rounding {
   NodeOp op;
@@ -41,14 +53,19 @@ constexpr Rounding roundings[] = {
 };
 // clang-format on
 
-Op plain_op(NodeOp which, DType t) {
-  for (const Plain& row : plain)
-    if (row.op == which) {
-      if (t.is_float()) return t.bits == 64 ? row.f64 : row.f32;
-      if (t.bits == 64) return t.kind == Kind::Unsigned && which == NodeOp::Shr ? op("vpsrlvq") : row.i64;
-      return t.kind == Kind::Unsigned ? row.u32 : row.i32;
-    }
+Op plain_op(std::span<const Plain> table, NodeOp which, DType t) {
+  for (const Plain& row : table) {
+    if (row.op != which) continue;
+    if (t.is_float()) return t.bits == 64 ? row.f64 : t.bits == 32 ? row.f32 : row.f16;
+    if (t.kind == Kind::Unsigned) return t.bits == 64 ? row.u64 : row.u32;
+    return t.bits == 64 ? row.i64 : row.i32;
+  }
   return none;
+}
+
+Op plain_op(NodeOp which, DType t, bool evex) {
+  const Op common = plain_op(plain, which, t);
+  return common == none && evex ? plain_op(plain_evex, which, t) : common;
 }
 
 bool is_compare(NodeOp o) { return o == NodeOp::Lt || o == NodeOp::Eq || o == NodeOp::Ne; }
@@ -61,19 +78,21 @@ void Selector::vector_alu(const Node* node) {
   if (t.bits == 64 && t.is_int() && (node->is(NodeOp::Div) || node->is(NodeOp::Mod))) return per_lane64(node);
   std::vector<Reg> regs;
   for (size_t p = 0; p < parts(node); ++p) regs.push_back(vector_op(node, p));
+  if (in_gpr(node)) return set(node, {lane_to_gpr(regs, 32, 0)}, true);  // a narrow float
   set(node, std::move(regs));
 }
 
 Reg Selector::vector_op(const Node* node, size_t p) {
   const DType t = node->dtype;
   const RegClass c = vclass(t);
-  if (node->is(NodeOp::Where)) {
-    Reg m = mask(node->src[0], p, width(t)), a = part(node->src[1], p), b = part(node->src[2], p);
-    return e_.make(width(t) == 64 ? op("vblendvpd") : op("vblendvps"), c, {b, a, m});
-  }
   if (t.is_bool()) return bool_op(node, p);
+  if (node->is(NodeOp::Where)) {
+    Reg m = mask(node->src[0], p, width(t)), a = part(node->src[1], p);
+    if (evex_ && node->src[2]->is(NodeOp::Const) && node->src[2]->arg[0] == 0) return keep(m, a, width(t), c);
+    return choose(m, a, part(node->src[2], p), width(t), c);
+  }
   if (t.is_float()) return float_op(node, p);
-  if (Op o = plain_op(node->op, t); o != none) {
+  if (Op o = plain_op(node->op, t, evex_); o != none) {
     // A shift by a constant has a form with an immediate; the count is unsigned.
     const Node* count = node->src[1];
     if ((node->is(NodeOp::Shl) || node->is(NodeOp::Shr)) && count->is(NodeOp::Const)) {
@@ -81,7 +100,7 @@ Reg Selector::vector_op(const Node* node, size_t p) {
       const int imm8 = static_cast<int>(std::min<uint64_t>(n, 255));
       const bool wide = t.bits == 64, left = node->is(NodeOp::Shl), sign = t.kind == Kind::Signed;
       const Op shift = left   ? (wide ? op("vpsllq") : op("vpslld"))
-                       : sign ? op("vpsrad")
+                       : sign ? (wide ? op("vpsraq") : op("vpsrad"))
                               : (wide ? op("vpsrlq") : op("vpsrld"));
       return e_.make(shift, c, {part(node->src[0], p), imm8});
     }
@@ -97,16 +116,23 @@ Reg Selector::float_op(const Node* node, size_t p) {
   if (node->is(NodeOp::Fma)) return fused(node, p);
   Reg a = part(node->src[0], p);
   for (const Rounding& r : roundings)
-    if (r.op == node->op) return e_.make(wide ? op("vroundpd") : op("vroundps"), c, {a, r.mode});
+    if (r.op == node->op)
+      return e_.make(
+          evex_ ? (wide ? op("vrndscalepd") : op("vrndscaleps")) : (wide ? op("vroundpd") : op("vroundps")),
+          c, {a, r.mode});
   if (node->is(NodeOp::Neg))
     return e_.make(op("vxorps"), c, {a, e_.splat(wide ? 64 : 32, c, wide ? 1ULL << 63 : 1ULL << 31)});
-  if (node->is(NodeOp::Sqrt)) return e_.make(wide ? op("vsqrtpd") : op("vsqrtps"), c, {a});
+  const Op o = plain_op(node->op, node->dtype, evex_);
+  if (node->is(NodeOp::Sqrt)) return e_.make(o, c, {a});
   Reg b = part(node->src[1], p);
   if (node->is(NodeOp::Max) || node->is(NodeOp::Min)) return float_max_min(node, a, b);
-  const Op o = plain_op(node->op, node->dtype);
   DOORBELL_CHECK(o != none, "kernel {}: x86 has no {} of {}", kernel_.name, text(node->op),
                  name(node->dtype));
-  return e_.make(o, c, {a, b});
+  Reg r = e_.make(o, c, {a, b});
+  // A lane of an f16 has a zero in its upper half, too, and 0/0 is no zero.
+  if (node->dtype.bits == 16 && node->is(NodeOp::Div))
+    r = e_.make(op("vandps"), c, {r, e_.splat(32, c, 0xffff)});
+  return r;
 }
 
 // MAXPS gives its second operand where either is NaN or both are zeros. In both orders: or-ing minima gives
@@ -131,8 +157,9 @@ Reg Selector::float_max_min(const Node* node, Reg a, Reg b) {
   }
   Reg x = e_.make(o, c, {a, b}), y = e_.make(o, c, {b, a});
   if (!max) return e_.make(op("vorps"), c, {x, y});
-  Reg unordered = e_.make(wide ? op("vcmppd") : op("vcmpps"), c, {a, b, 3});
-  return e_.make(op("vorps"), c, {e_.make(op("vandps"), c, {x, y}), unordered});
+  const int w = wide ? 64 : 32;
+  Reg unordered = compare_floats(3, w, a, b);
+  return fill(unordered, e_.make(op("vandps"), c, {x, y}), w, c);
 }
 
 // 231 overwrites the addend, 213 the first factor: the one that is needed no more, so that no copy remains.
@@ -142,8 +169,13 @@ Reg Selector::fused(const Node* node, size_t p) {
   const Node *x = node->src[0], *y = node->src[1], *z = node->src[2];
   Reg a = part(x, p), b = part(y, p), addend = part(z, p);
   auto last = [&](const Node* n) { return varying(n) == varying(node) && !n->is(NodeOp::Const) && dies(n); };
-  const Op f231 = wide ? op("vfmadd231pd") : op("vfmadd231ps"),
-           f213 = wide ? op("vfmadd213pd") : op("vfmadd213ps");
+  const bool half = node->dtype.bits == 16;
+  const Op f231 = wide   ? op("vfmadd231pd")
+                  : half ? op("vfmadd231ph")
+                         : op("vfmadd231ps"),
+           f213 = wide   ? op("vfmadd213pd")
+                  : half ? op("vfmadd213ph")
+                         : op("vfmadd213ps");
   if (!last(z) && last(x)) return e_.change(f213, c, a, {b, addend});
   if (!last(z) && last(y)) return e_.change(f213, c, b, {a, addend});
   return e_.change(f231, c, addend, {a, b});
@@ -174,7 +206,7 @@ Reg Selector::int64_op(const Node* node, size_t p) {
     case NodeOp::Max:
     case NodeOp::Min: {
       Reg b = part(node->src[1], p);
-      Reg less = compare_part(op("vpcmpgtq"), node->dtype, b, a);  // a < b
+      Reg less = compare_ints(NodeOp::Lt, node->dtype, a, b);
       return node->is(NodeOp::Max) ? e_.make(op("vblendvpd"), c, {a, b, less})
                                    : e_.make(op("vblendvpd"), c, {b, a, less});
     }
@@ -200,64 +232,26 @@ Reg Selector::multiply64(Reg a, Reg b) {
   return e_.make(op("vpaddq"), c, {low, high});
 }
 
-Reg Selector::bool_op(const Node* node, size_t p) {
-  const RegClass c = vclass(32);
-  Reg a = part(node->src[0], p);
-  if (node->is(NodeOp::Not)) return e_.make(op("vxorps"), c, {a, all_ones(c)});
-  Reg b = part(node->src[1], p);
-  switch (node->op) {
-    case NodeOp::Add:
-    case NodeOp::Max:
-    case NodeOp::Or: return e_.make(op("vorps"), c, {a, b});
-    case NodeOp::Mul:
-    case NodeOp::Min:
-    case NodeOp::And: return e_.make(op("vandps"), c, {a, b});
-    case NodeOp::Ne:
-    case NodeOp::Xor: return e_.make(op("vxorps"), c, {a, b});
-    case NodeOp::Eq: return e_.make(op("vpcmpeqd"), c, {a, b});
-    case NodeOp::Lt: return e_.make(op("vandnps"), c, {a, b});
-    default: DOORBELL_CHECK(false, "kernel {}: x86 has no {} of bool", kernel_.name, text(node->op));
-  }
-}
-
 // ---- comparisons
-
-// Unsigned numbers are ordered as signed ones are once the top bit is flipped.
-Reg Selector::compare_part(Op o, DType t, Reg a, Reg b) {
-  const RegClass c = vclass(t);
-  if (t.kind == Kind::Unsigned && (o == op("vpcmpgtd") || o == op("vpcmpgtq"))) {
-    Reg top = e_.splat(width(t), c, 1ULL << (width(t) - 1));
-    a = e_.make(op("vxorps"), c, {a, top});
-    b = e_.make(op("vxorps"), c, {b, top});
-  }
-  return e_.make(o, c, {a, b});
-}
 
 void Selector::compare(const Node* node) {
   const DType t = node->src[0]->dtype;
   const int w = width(t);
-  const RegClass c = vclass(w);
-  const bool v = varying(node), wide = w == 64;
+  const bool v = varying(node);
   std::vector<Reg> masks;
   for (size_t p = 0; p < (v ? parts(w) : 1); ++p) {
     Reg a = part(node->src[0], p), b = part(node->src[1], p);
-    if (t.is_float() && t.bits >= 32) {  // LT_OQ, EQ_OQ, NEQ_UQ
-      const int predicate = node->is(NodeOp::Lt) ? 0x11 : node->is(NodeOp::Eq) ? 0x00 : 0x04;
-      masks.push_back(e_.make(wide ? op("vcmppd") : op("vcmpps"), c, {a, b, predicate}));
-    } else if (node->is(NodeOp::Lt)) {
-      masks.push_back(compare_part(wide ? op("vpcmpgtq") : op("vpcmpgtd"), t, b, a));
-    } else {
-      Reg equal = e_.make(wide ? op("vpcmpeqq") : op("vpcmpeqd"), c, {a, b});
-      masks.push_back(node->is(NodeOp::Eq) ? equal : e_.make(op("vxorps"), c, {equal, all_ones(c)}));
-    }
+    if (t.is_float() && t.bits >= 32)  // LT_OQ, EQ_OQ, NEQ_UQ
+      masks.push_back(compare_floats(node->is(NodeOp::Lt)   ? 0x11
+                                     : node->is(NodeOp::Eq) ? 0x00
+                                                            : 0x04,
+                                     w, a, b));
+    else masks.push_back(compare_ints(node->op, t, a, b));
   }
-  if (!v) {  // of uniform floats: to 0 or 1
-    Reg bits = e_.make(op("vmovd"), RegClass::gpr32, {use(masks[0], cls(RegClass::xmm))});
-    return set(node, {e_.change(op("and"), RegClass::gpr32, bits, {1})}, true);
-  }
-  if (!wide) return set(node, std::move(masks));
+  if (!v) return set(node, {first_bit(masks[0])}, true);  // of uniform floats
+  if (w == 32) return set(node, std::move(masks));
   std::vector<Reg> narrow;
-  for (size_t p = 0; p < parts(32); ++p) narrow.push_back(pack_pairs(masks, p));
+  for (size_t p = 0; p < parts(32); ++p) narrow.push_back(narrow_mask(masks, p));
   set(node, std::move(narrow));
   info(node).value.wide = std::move(masks);
 }
@@ -272,28 +266,27 @@ Reg Selector::divide32(const Node* node, size_t p) {
   Reg a = part(node->src[0], p), b = part(node->src[1], p);
   std::vector<Reg> quotients;
   const size_t halves = parts(64) == parts(32) ? 1 : 2;
+  const RegClass narrow = half_of(d);
   for (size_t h = 0; h < halves; ++h) {
     auto wide = [&](Reg r) {
-      Reg low = half(r, c, static_cast<int>(h));
-      return is_signed ? e_.make(op("vcvtdq2pd"), d, {use(low, cls(RegClass::xmm))}) : u32_to_double(low, d);
+      Reg low = piece(r, c, narrow, static_cast<int>(h));
+      return is_signed ? e_.make(op("vcvtdq2pd"), d, {use(low, cls(narrow))}) : u32_to_double(low, d);
     };
     Reg x = wide(a), y = wide(b);
     Reg q = e_.make(op("vdivpd"), d, {x, y});
-    if (is_signed) {
-      quotients.push_back(e_.make(op("vcvttpd2dq"), RegClass::xmm, {use(q, cls(d))}));
+    if (is_signed || evex_) {
+      quotients.push_back(
+          e_.make(is_signed ? op("vcvttpd2dq") : op("vcvttpd2udq"), narrow, {use(q, cls(d))}));
     } else {  // 2^52 + q has q in its low bits
       q = e_.make(op("vroundpd"), d, {q, 8 | 3});
       quotients.push_back(e_.make(op("vaddpd"), d, {q, e_.splat(64, d, 0x4330000000000000ULL)}));
     }
   }
-  Reg q = quotients[0];
-  if (!is_signed) q = pack_pairs(quotients, 0);
-  else if (halves == 2)
-    q = e_.make(op("vinsertf128"), c, {quotients[0], use(quotients[1], cls(RegClass::xmm)), 1});
-  Reg zero = e_.make(op("vpcmpeqd"), c, {b, e_.zero(c)});
-  if (node->is(NodeOp::Div)) return e_.make(op("vandnps"), c, {zero, q});
+  Reg q = is_signed || evex_ ? joined(c, narrow, quotients) : pack_pairs(quotients, 0);
+  Reg zero = compare_ints(NodeOp::Eq, node->dtype, b, e_.zero(c));
+  if (node->is(NodeOp::Div)) return drop(zero, q, 32, c);
   Reg r = e_.make(op("vpsubd"), c, {a, e_.make(op("vpmulld"), c, {q, b})});
-  return e_.make(op("vandnps"), c, {zero, r});
+  return drop(zero, r, 32, c);
 }
 
 void Selector::per_lane64(const Node* node) {
@@ -318,9 +311,11 @@ void Selector::lane_xor(const Node* node) {
   }
   const int w = width(node->dtype), n = per_part(w), m = static_cast<int>(node->arg[0]);
   const RegClass c = vclass(w);
+  const bool in_mask = evex_ && node->dtype.is_bool();
   std::vector<Reg> regs;
   for (size_t p = 0; p < parts(w); ++p) {
     Reg r = part(x, p ^ static_cast<size_t>(m / n));
+    if (in_mask) r = e_.make(op("vpmovm2d"), c, {use(r, cls(RegClass::k))});
     const int inside = m % n;
     if (w == 32) {
       if (inside & 3) {
@@ -330,10 +325,12 @@ void Selector::lane_xor(const Node* node) {
       }
       if (inside & 4) r = e_.make(op("vpermpd"), c, {r, 0x4e});
     } else {
-      if (inside & 1) r = e_.make(op("vpermilpd"), c, {r, 0x5});
+      if (inside & 1)
+        r = e_.make(op("vpermilpd"), c, {r, (1 << n) / 3});  // a bit a lane, of a pair's other lane
       if (inside & 2) r = e_.make(op("vpermpd"), c, {r, 0x4e});
     }
-    regs.push_back(r);
+    if (inside * w & 256) r = e_.make(op("vshuff64x2"), c, {r, r, 0x4e});
+    regs.push_back(in_mask ? e_.make(op("vpmovd2m"), RegClass::k, {use(r, cls(c))}) : r);
   }
   set(node, std::move(regs));
 }
@@ -348,7 +345,7 @@ void Selector::contract(const Node* node) {
   for (size_t p = 0; p < parts(node); ++p) {
     Reg acc = part(node->src[0], p), a = part(node->src[1], p), b = part(node->src[2], p);
     if (unit.a == dtype::u8 && unit.accumulate == Accumulate::Wrap) {
-      const Op dot = features_ & feature::avx_vnni ? op("{vex} vpdpbusd") : op("vpdpbusd");
+      const Op dot = evex_ ? op("vpdpbusd") : op("{vex} vpdpbusd");
       regs.push_back(e_.change(dot, c, acc, {a, b}));
       continue;
     }
@@ -375,8 +372,8 @@ void Selector::vec(const Node* node) {
       Reg e = part(node->src[i], halves && v ? p / 2 : p);
       if (bits < 32) e = e_.make(op("vandps"), vclass(32), {e, e_.splat(32, vclass(32), node->dtype.mask())});
       if (w == 64) {
-        e = half(e, vclass(32), halves && v && p % 2 == 1);
-        e = e_.make(op("vpmovzxdq"), c, {use(e, cls(RegClass::xmm))});
+        e = piece(e, vclass(32), half_of(c), halves && v && p % 2 == 1);
+        e = e_.make(op("vpmovzxdq"), c, {use(e, cls(half_of(c)))});
       }
       if (i != 0) e = e_.make(w == 64 ? op("vpsllq") : op("vpslld"), c, {e, static_cast<int>(i) * bits});
       sum = i == 0 ? e : e_.make(op("vorps"), c, {sum, e});
