@@ -9,6 +9,7 @@
 namespace doorbell {
 
 void add_bench(CLI::App& app, int& exit_status);
+void add_emu(CLI::App& app, int& exit_status);
 void add_env(CLI::App& app, int& exit_status);
 void add_fetch(CLI::App& app, int& exit_status);
 void add_run(CLI::App& app, int& exit_status);

@@ -50,6 +50,7 @@ class RemoteResources final : public Resources {
     while (count < 0 && errno == EINTR);
     return count == sizeof(received) ? received : reply;
   }
+  void abandon() override { socket_ = Fd(); }
 
  private:
   std::mutex mutex_;

@@ -37,6 +37,8 @@ class Resources {
   // The folder of the emulated tree, if it lies on disk.
   [[nodiscard]] virtual const std::string& folder() const = 0;
   virtual Reply ask(const Request& request) = 0;
+  // In a child after fork(): lets go of the parent's connection without a word.
+  virtual void abandon() {}
 
   int allocate(uint32_t card, Domain domain, uint64_t bytes, Block& block) {
     Reply reply = ask({Request::Kind::allocate, {card, 0, bytes, domain}, {}});

@@ -1,0 +1,191 @@
+// /dev/kfd as one process sees it: its memory, its page tables, its queues and events on every card.
+//
+// What the kernel refuses is refused here with the same errno, in the same order of checks. Source: Linux
+// drivers/gpu/drm/amd/amdkfd (kfd_chardev.c, kfd_process_queue_manager.c, kfd_queue.c, kfd_events.c) and
+// amdgpu/amdgpu_amdkfd_gpuvm.c of 6.12, where KFD is 1.17.
+//
+// Host memory behind GPU addresses: a buffer lies in its card's file. The emulator maps it for itself,
+// whatever the client maps, so that memory which is private to the GPU stays out of the client's reach. User
+// pointers are the client's own pages.
+//
+// Threads: any. One lock guards all but the events. What the command processors call back takes only the
+// events' lock, so that a queue may be torn down while it interrupts.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "driver/amd/abi/kfd.h"
+#include "sim/amd/events.h"
+#include "sim/amd/queue.h"
+#include "sim/amd/resources.h"
+#include "sim/amd/vm.h"
+
+namespace doorbell::sim::amd {
+
+// Where things lie in the file behind /dev/kfd. mmap offsets are offsets in this file, so that a client's
+// mmap needs nobody's help. The doorbells' must be a multiple of 4 GiB: ROCm 5.2 masks it with a size that it
+// does not know yet at the first queue.
+namespace kfd_file {
+inline constexpr uint64_t doorbell_bytes = 8192;  // 1024 slots for each process on each card
+constexpr uint64_t doorbells(size_t card) { return (1 + uint64_t{card}) << 32; }
+constexpr uint64_t mmio(size_t card) { return doorbells(card) + (1 << 20); }
+inline constexpr uint64_t bytes = uint64_t{max_cards + 1} << 32;
+}  // namespace kfd_file
+
+class KfdProcess {
+ public:
+  // The calling process's. `resources` outlives it.
+  static Result<std::unique_ptr<KfdProcess>> make(Resources& resources);
+  ~KfdProcess();
+
+  // `argument` is a pointer of the client's. 0 or -errno.
+  int ioctl(uint32_t request, uint64_t argument);
+  // The memory behind /dev/kfd.
+  [[nodiscard]] int file() const { return file_.get(); }
+
+  // May the client map this range of a card's memory, or of /dev/kfd? 0 or -errno.
+  int check_map(size_t card, uint64_t offset, uint64_t bytes);
+  int check_map_kfd(uint64_t offset, uint64_t bytes, bool& doorbells, size_t& card);
+
+  // Doorbell pages that the client has mapped. At rest they are write-protected; a store faults, which the
+  // door reports here, and is retried. mapped() and unmapped() may come at any time; doorbell_fault() comes
+  // from a signal handler and is true if the page was a doorbell of ours.
+  void doorbells_mapped(size_t card, void* address);
+  void unmapped(const void* address, size_t bytes);
+  bool doorbell_fault(const void* address) noexcept;
+
+  // True if `fd` is a render node, and of which card. Set by the owner of descriptors, used by ACQUIRE_VM.
+  using RenderNode = bool (*)(void* owner, int fd, size_t& card, uint64_t& file);
+  void set_render_nodes(RenderNode lookup, void* owner) {
+    render_node_ = lookup;
+    render_owner_ = owner;
+  }
+  [[nodiscard]] Resources& resources() { return resources_; }
+
+ private:
+  struct Buffer {
+    uint64_t handle = 0;
+    size_t card = 0;
+    uint64_t va = 0;
+    uint64_t bytes = 0;  // of memory; an AQL queue's buffer is mapped twice
+    uint32_t flags = 0;
+    MemoryKind kind = MemoryKind::vram;
+    std::byte* host = nullptr;
+    bool host_is_ours = false;  // a mapping of the emulator's own
+    bool fresh = false;
+    bool has_block = false;
+    Block block;
+    uint32_t mapped = 0;  // a bit per card
+    uint32_t queues = 0;  // that use it
+
+    [[nodiscard]] bool doubled() const { return flags & doorbell::amd::kfd::alloc::aql_queue_mem; }
+    [[nodiscard]] uint64_t va_bytes() const { return doubled() ? 2 * bytes : bytes; }
+  };
+  struct Queue {
+    size_t card = 0;
+    uint32_t processor_id = 0;
+    uint32_t slot = 0;
+    bool sdma = false;
+    std::vector<uint64_t> buffers;  // handles in use
+  };
+  // What KFD calls a process device: this process on one card.
+  struct Device {
+    size_t index = 0;
+    Card card;
+    uint64_t render_file = 0;  // whose address space this is; 0: none yet
+    Vm vm;
+    std::unique_ptr<CommandProcessor> processor;
+    std::byte* doorbells = nullptr;
+    std::array<bool, 1024> slots = {};
+    uint32_t sdma_queues = 0;
+    uint64_t scratch_backing = 0, trap_base = 0, trap_memory = 0;
+    std::map<uint32_t, Buffer> buffers;  // by the low half of their handles
+    [[nodiscard]] uint32_t id() const { return gpu_id(index); }
+  };
+
+  explicit KfdProcess(Resources& resources) : resources_(resources) {}
+
+  Device* device(uint32_t id);
+  Buffer* buffer(uint64_t handle);
+  [[nodiscard]] static bool bound(const Device& device) { return device.render_file != 0; }
+  void give_back(Buffer& buffer);
+  int map_on(Buffer& buffer, Device& device);
+  int unmap_from(Buffer& buffer, Device& device);
+  int read_devices(const doorbell::amd::kfd::MapMemory& args, std::vector<uint32_t>& ids);
+  Buffer* queue_buffer(Device& device, uint64_t va, uint64_t bytes);
+  CommandProcessor& processor(Device& device);
+  void fault(Device& device, uint32_t queue, const Fault& fault);
+  void arm(size_t card);
+
+  // One function per ioctl, in the order of their numbers.
+  struct Row;
+  static const Row rows[];
+  template <auto method, class Args>
+  static constexpr Row row(const Ioctl<Args>& ioctl);
+  static const Row* find_row(uint32_t number);
+
+  int get_version(doorbell::amd::kfd::GetVersion& args);
+  int create_queue(doorbell::amd::kfd::CreateQueue& args);
+  int destroy_queue(doorbell::amd::kfd::QueueId& args);
+  int set_memory_policy(doorbell::amd::kfd::SetMemoryPolicy& args);
+  int get_clock_counters(doorbell::amd::kfd::GetClockCounters& args);
+  int get_apertures(doorbell::amd::kfd::GetApertures& args);
+  int update_queue(doorbell::amd::kfd::UpdateQueue& args);
+  int create_event(doorbell::amd::kfd::CreateEvent& args);
+  int destroy_event(doorbell::amd::kfd::EventId& args);
+  int set_event(doorbell::amd::kfd::EventId& args);
+  int reset_event(doorbell::amd::kfd::EventId& args);
+  int wait_events(doorbell::amd::kfd::WaitEvents& args);
+  template <class Args>
+  int not_permitted(Args&) {
+    return -1;  // EPERM
+  }
+  int set_scratch_backing_va(doorbell::amd::kfd::SetScratchBackingVa& args);
+  int get_tile_config(doorbell::amd::kfd::GetTileConfig& args);
+  int set_trap_handler(doorbell::amd::kfd::SetTrapHandler& args);
+  int get_apertures_new(doorbell::amd::kfd::GetAperturesNew& args);
+  int acquire_vm(doorbell::amd::kfd::AcquireVm& args);
+  int alloc_memory(doorbell::amd::kfd::AllocMemory& args);
+  int free_memory(doorbell::amd::kfd::FreeMemory& args);
+  int map_memory(doorbell::amd::kfd::MapMemory& args);
+  int unmap_memory(doorbell::amd::kfd::MapMemory& args);
+  int set_cu_mask(doorbell::amd::kfd::SetCuMask& args);
+  int get_queue_wave_state(doorbell::amd::kfd::GetQueueWaveState& args);
+  int alloc_queue_gws(doorbell::amd::kfd::AllocQueueGws& args);
+  int set_xnack_mode(doorbell::amd::kfd::SetXnackMode& args);
+  int available_memory(doorbell::amd::kfd::AvailableMemory& args);
+  int runtime_enable(doorbell::amd::kfd::RuntimeEnable& args);
+
+  doorbell::amd::kfd::Apertures apertures(const Device& device) const;
+
+  Resources& resources_;
+  Fd file_;
+  int trace_ = -1;
+  RenderNode render_node_ = nullptr;
+  void* render_owner_ = nullptr;
+  Events events_;
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::map<uint32_t, Queue> queues_;
+  uint64_t event_page_handle_ = 0;
+  bool has_event_page_ = false;
+  bool runtime_enabled_ = false;
+
+  // Doorbell pages in the client's address space, read by signal handlers.
+  struct DoorbellPage {
+    std::atomic<uintptr_t> address{0};
+    std::atomic<uint32_t> card{0};
+  };
+  std::array<DoorbellPage, 32> pages_;
+  std::array<std::atomic<CommandProcessor*>, max_cards> processors_ = {};
+};
+
+}  // namespace doorbell::sim::amd

@@ -1,0 +1,254 @@
+// KfdProcess: buffers, and which cards see them at which addresses. Source: Linux
+// amdgpu/amdgpu_amdkfd_gpuvm.c, amdgpu_vm.c (amdgpu_vm_bo_map), amdkfd/kfd_chardev.c.
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "sim/amd/kfd.h"
+#include "sim/amd/raw.h"
+#include "sim/amd/user.h"
+
+namespace doorbell::sim::amd {
+
+namespace kfd = doorbell::amd::kfd;
+namespace alloc = doorbell::amd::kfd::alloc;
+
+namespace {
+
+// Larger buffers keep the zeroes of their file: marking them as fresh would touch every page of what programs
+// allocate to be safe and never use.
+constexpr uint64_t largest_marked = 256ull << 20;
+
+uint64_t align(uint64_t value) { return (value + page_bytes - 1) / page_bytes * page_bytes; }
+
+constexpr uint32_t card_of(uint64_t handle) { return static_cast<uint32_t>(handle >> 32); }
+
+// Pins what a user pointer points to, as hmm_range_fault does: every page must be there, and writable if the
+// GPU may write.
+int pin(uint64_t address, uint64_t bytes, bool writable) {
+#ifndef MADV_POPULATE_READ
+  constexpr int MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23;  // linux/mman.h, Linux 5.14
+#endif
+  int result = raw::advise(reinterpret_cast<void*>(address), bytes,
+                           writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+  return result == -EFAULT || result == -ENOMEM || result == -EHWPOISON ? -EFAULT : 0;
+}
+
+Region region_of(uint64_t va, uint64_t bytes, std::byte* host, uint32_t flags, MemoryKind kind, bool fresh,
+                 uint64_t handle) {
+  Region region;
+  region.va = va;
+  region.bytes = bytes;
+  region.host = host;
+  region.access = access_read;
+  if (flags & alloc::writable) region.access = region.access | access_write;
+  if (flags & alloc::executable) region.access = region.access | access_execute;
+  region.kind = kind;
+  // amdgpu_amdkfd_gpuvm.c, get_pte_flags: from gfx10 on only coherence counts.
+  bool uncached =
+      flags & (alloc::coherent | alloc::uncached) || kind == MemoryKind::doorbell || kind == MemoryKind::mmio;
+  region.mtype = uncached ? Mtype::uc : Mtype::nc;
+  region.fresh = fresh;
+  region.cookie = handle;
+  return region;
+}
+
+}  // namespace
+
+KfdProcess::Buffer* KfdProcess::buffer(uint64_t handle) {
+  Device* on = device(card_of(handle));
+  if (!on) return nullptr;
+  auto found = on->buffers.find(static_cast<uint32_t>(handle));
+  return found == on->buffers.end() ? nullptr : &found->second;
+}
+
+void KfdProcess::give_back(Buffer& buffer) {
+  for (auto& on : devices_) {
+    if (buffer.mapped >> on->index & 1) on->vm.unmap(buffer.va, buffer.va_bytes());
+  }
+  buffer.mapped = 0;
+  if (buffer.host_is_ours) raw::unmap(buffer.host, buffer.bytes);
+  if (buffer.has_block) resources_.release(buffer.block);
+}
+
+int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
+  if (args.size == 0) return -EINVAL;
+  std::lock_guard lock(mutex_);
+  Device* on = device(args.gpu_id);
+  if (!on) return -EINVAL;
+  if (!bound(*on)) return -ENODEV;
+
+  Buffer made;
+  made.card = on->index;
+  made.va = args.va_addr;
+  made.flags = args.flags;
+  uint64_t size = made.doubled() ? args.size >> 1 : args.size;
+  if (size > uint64_t{1} << 47) return -ENOMEM;
+  made.bytes = align(size);
+  if (made.bytes == 0) return -EINVAL;
+  auto card = static_cast<uint32_t>(on->index);
+  uint64_t mmap_offset = 0;
+
+  if (args.flags & alloc::doorbell) {
+    if (args.size != kfd_file::doorbell_bytes) return -EINVAL;
+  } else if (args.flags & alloc::mmio_remap) {
+    if (args.size != page_bytes) return -EINVAL;
+  }
+  if (args.flags & (alloc::vram | alloc::gtt)) {
+    bool vram = args.flags & alloc::vram;
+    made.kind = vram ? MemoryKind::vram : MemoryKind::gtt;
+    if (int error = resources_.allocate(card, vram ? Domain::vram : Domain::gtt, made.bytes, made.block))
+      return error;
+    made.has_block = true;
+    mmap_offset = made.block.offset;
+    made.host = raw::map(made.bytes, resources_.file(on->index), made.block.offset);
+    made.host_is_ours = made.host != nullptr;
+    if (!made.host) {
+      resources_.release(made.block);
+      return -ENOMEM;
+    }
+    if (made.bytes <= largest_marked) {
+      fill_fresh({made.host, made.bytes});
+      made.fresh = true;
+    }
+  } else if (args.flags & alloc::userptr) {
+    if (args.mmap_offset == 0) return -EINVAL;
+    uint64_t address = args.mmap_offset / page_bytes * page_bytes;
+    if (address >> 47 || (address + made.bytes) >> 47) return -EFAULT;
+    if (int error = resources_.allocate(card, Domain::pinned, made.bytes, made.block)) return error;
+    made.has_block = true;
+    if (int error = pin(address, made.bytes, args.flags & alloc::writable)) {
+      resources_.release(made.block);
+      return error;
+    }
+    made.kind = MemoryKind::userptr;
+    made.host = reinterpret_cast<std::byte*>(address);
+    mmap_offset = args.mmap_offset;
+  } else if (args.flags & alloc::doorbell) {
+    made.kind = MemoryKind::doorbell;
+    made.host = on->doorbells;
+    mmap_offset = kfd_file::doorbells(on->index);
+  } else if (args.flags & alloc::mmio_remap) {
+    made.kind = MemoryKind::mmio;
+    made.host = raw::map(page_bytes, file_.get(), kfd_file::mmio(on->index));
+    made.host_is_ours = made.host != nullptr;
+    if (!made.host) return -ENOMEM;
+    mmap_offset = kfd_file::mmio(on->index);
+  } else {
+    return -EINVAL;
+  }
+
+  uint32_t id = 0;
+  while (on->buffers.contains(id)) ++id;
+  made.handle = uint64_t{on->id()} << 32 | id;
+  args.handle = made.handle;
+  args.mmap_offset = mmap_offset;
+  on->buffers.emplace(id, made);
+  return 0;
+}
+
+int KfdProcess::free_memory(kfd::FreeMemory& args) {
+  std::lock_guard lock(mutex_);
+  if (has_event_page_ && args.handle == event_page_handle_) return -EPERM;
+  Buffer* old = buffer(args.handle);
+  if (!old) return -EINVAL;
+  if (old->mapped != 0) return -EBUSY;
+  give_back(*old);
+  devices_[old->card]->buffers.erase(static_cast<uint32_t>(args.handle));
+  return 0;
+}
+
+int KfdProcess::map_on(Buffer& buffer, Device& on) {
+  if (buffer.mapped >> on.index & 1) return 0;
+  // amdgpu_vm_bo_map: whole pages below the hole in the middle of the address space, and no two mappings of a
+  // page.
+  uint64_t end = buffer.va + buffer.va_bytes();
+  if (buffer.va % page_bytes != 0 || buffer.va == 0 || end <= buffer.va || end >> 47) return -EINVAL;
+  for (uint64_t copy = 0; copy <= buffer.doubled(); ++copy) {
+    Region region = region_of(buffer.va + copy * buffer.bytes, buffer.bytes, buffer.host, buffer.flags,
+                              buffer.kind, buffer.fresh, buffer.handle);
+    if (!on.vm.map(region)) {
+      if (copy == 1) on.vm.unmap(buffer.va, buffer.bytes);
+      return -EINVAL;
+    }
+  }
+  buffer.mapped |= 1u << on.index;
+  return 0;
+}
+
+int KfdProcess::unmap_from(Buffer& buffer, Device& on) {
+  if (!(buffer.mapped >> on.index & 1)) return -EINVAL;
+  // Since 6.12 the ring, pointers and save area of a queue stay where they are as long as it lives.
+  if (buffer.queues != 0 && buffer.card == on.index) return -EBUSY;
+  on.vm.unmap(buffer.va, buffer.va_bytes());
+  buffer.mapped &= ~(1u << on.index);
+  return 0;
+}
+
+int KfdProcess::read_devices(const kfd::MapMemory& args, std::vector<uint32_t>& ids) {
+  if (args.n_devices == 0 || args.n_success > args.n_devices) return -EINVAL;
+  // A kernel allocates the array before it looks into it; nobody has so many cards.
+  if (args.n_devices > 1 << 16) return -ENOMEM;
+  ids.resize(args.n_devices);
+  return copy_from_user(ids.data(), args.device_ids_array_ptr, ids.size() * sizeof(uint32_t)) ? 0 : -EFAULT;
+}
+
+int KfdProcess::map_memory(kfd::MapMemory& args) {
+  std::vector<uint32_t> ids;
+  if (int error = read_devices(args, ids)) return error;
+  std::lock_guard lock(mutex_);
+  Device* owner = device(card_of(args.handle));
+  if (!owner) return -EINVAL;
+  if (!bound(*owner)) return -ENODEV;
+  Buffer* mapped = buffer(args.handle);
+  if (!mapped) return -ENOMEM;
+  for (; args.n_success < args.n_devices; ++args.n_success) {
+    Device* on = device(ids[args.n_success]);
+    if (!on) return -EINVAL;
+    if (!bound(*on)) return -ENODEV;
+    if (int error = map_on(*mapped, *on)) return error;
+  }
+  return 0;
+}
+
+int KfdProcess::unmap_memory(kfd::MapMemory& args) {
+  std::vector<uint32_t> ids;
+  if (int error = read_devices(args, ids)) return error;
+  std::lock_guard lock(mutex_);
+  if (!device(card_of(args.handle))) return -EINVAL;
+  Buffer* mapped = buffer(args.handle);
+  if (!mapped) return -ENOMEM;
+  for (; args.n_success < args.n_devices; ++args.n_success) {
+    Device* on = device(ids[args.n_success]);
+    if (!on) return -EINVAL;
+    if (int error = unmap_from(*mapped, *on)) return error;
+  }
+  return 0;
+}
+
+int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (card >= devices_.size()) return -ENODEV;
+  // drm_vma_offset_exact_lookup: a mapping starts where its buffer starts, and is not longer.
+  for (const auto& on : devices_) {
+    for (const auto& [id, buffer] : on->buffers) {
+      if (buffer.has_block && buffer.block.card == card && buffer.block.offset == offset &&
+          buffer.kind != MemoryKind::userptr) {
+        return align(bytes) <= buffer.bytes ? 0 : -EINVAL;
+      }
+    }
+  }
+  return -EINVAL;
+}
+
+int KfdProcess::check_map_kfd(uint64_t offset, uint64_t bytes, bool& doorbells, size_t& card) {
+  for (card = 0; card < devices_.size(); ++card) {
+    doorbells = offset == kfd_file::doorbells(card);
+    if (doorbells) return align(bytes) == kfd_file::doorbell_bytes ? 0 : -EINVAL;
+    if (offset == kfd_file::mmio(card)) return align(bytes) == page_bytes ? 0 : -EINVAL;
+  }
+  return -ENODEV;
+}
+
+}  // namespace doorbell::sim::amd

@@ -1,0 +1,260 @@
+// KfdProcess: queues, doorbell pages, and what becomes of faults. Source: Linux amdkfd/kfd_chardev.c
+// (set_queue_properties_from_user), kfd_queue.c (kfd_queue_acquire_buffers), kfd_process_queue_manager.c.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "sim/amd/fault.h"
+#include "sim/amd/kfd.h"
+#include "sim/amd/raw.h"
+#include "sim/amd/save_area.h"
+#include "sim/amd/user.h"
+
+namespace doorbell::sim::amd {
+
+namespace kfd = doorbell::amd::kfd;
+
+namespace {
+
+constexpr int unsupported_queue =
+    -524;  // ENOTSUPP, which is the kernel's own and reaches clients all the same
+constexpr uint32_t least_ring = 1024, most_queues = 127, most_queues_of_process = 1024;
+constexpr uint32_t eop_bytes = 4096;
+// Compute and SDMA doorbells lie apart (amdgpu_doorbell.h).
+constexpr uint32_t first_sdma_slot = 256;
+
+bool reachable(uint64_t user, uint64_t bytes) { return user >> 47 == 0 && (user + bytes) >> 47 == 0; }
+
+}  // namespace
+
+// The buffer that is mapped on the card at exactly this range: what belongs to a queue has a mapping of its
+// own.
+KfdProcess::Buffer* KfdProcess::queue_buffer(Device& on, uint64_t va, uint64_t bytes) {
+  uint64_t start = va / page_bytes * page_bytes;
+  for (auto& owner : devices_) {
+    for (auto& [id, buffer] : owner->buffers) {
+      if (!(buffer.mapped >> on.index & 1) || buffer.bytes != bytes) continue;
+      if (buffer.va == start || (buffer.doubled() && buffer.va + buffer.bytes == start)) return &buffer;
+    }
+  }
+  return nullptr;
+}
+
+CommandProcessor& KfdProcess::processor(Device& on) {
+  if (!on.processor) {
+    Hooks hooks;
+    hooks.interrupt = [this](uint32_t context) { events_.interrupt(context); };
+    hooks.fault = [this, &on](uint32_t queue, const Fault& what) { fault(on, queue, what); };
+    hooks.arm = [this, &on] { arm(on.index); };
+    on.processor = std::make_unique<CommandProcessor>(*on.card.gpu, on.vm, resources_.machine().strict(),
+                                                      std::move(hooks));
+    on.processor->set_trap_handler(on.trap_base, on.trap_memory);
+    processors_[on.index] = on.processor.get();
+  }
+  return *on.processor;
+}
+
+int KfdProcess::create_queue(kfd::CreateQueue& args) {
+  if ((args.queue_percentage & 0xff) > kfd::max_queue_percentage) return -EINVAL;
+  if (args.queue_priority > kfd::max_queue_priority) return -EINVAL;
+  if (args.ring_base_address != 0 && !reachable(args.ring_base_address, 8)) return -EFAULT;
+  if (args.ring_size != 0 && !std::has_single_bit(args.ring_size)) return -EINVAL;
+  args.ring_size = std::max(args.ring_size, least_ring);
+  if (!reachable(args.read_pointer_address, 4) || !reachable(args.write_pointer_address, 4) ||
+      !reachable(args.eop_buffer_address, 4) || !reachable(args.ctx_save_restore_address, 4)) {
+    return -EFAULT;
+  }
+  if (args.queue_type > static_cast<uint32_t>(kfd::QueueType::sdma_by_engine)) return unsupported_queue;
+  auto type = static_cast<kfd::QueueType>(args.queue_type);
+  bool sdma = type != kfd::QueueType::pm4 && type != kfd::QueueType::aql;
+
+  std::lock_guard lock(mutex_);
+  Device* on = device(args.gpu_id);
+  if (!on) return -EINVAL;
+  if (!bound(*on)) return -ESRCH;
+  const Gpu& gpu = *on->card.gpu;
+  if (type == kfd::QueueType::sdma_by_engine && args.sdma_engine_id >= gpu.sdma_engines) return -EINVAL;
+
+  std::vector<Buffer*> used;
+  auto hold = [&](uint64_t va, uint64_t bytes) {
+    used.push_back(queue_buffer(*on, va, bytes));
+    return used.back() != nullptr;
+  };
+  if (!hold(args.write_pointer_address, page_bytes)) return -EINVAL;
+  if (!hold(args.read_pointer_address, page_bytes)) return -EINVAL;
+  if (!hold(args.ring_base_address, args.ring_size)) return -EINVAL;
+  if (!sdma) {
+    if (args.eop_buffer_address != 0) {
+      if (args.eop_buffer_size != eop_bytes || !hold(args.eop_buffer_address, eop_bytes)) return -EINVAL;
+    }
+    SaveArea area = save_area(gpu);
+    if (args.ctl_stack_size != area.ctl_stack_bytes || args.ctx_save_restore_size < area.save_bytes)
+      return -EINVAL;
+    uint64_t bytes = uint64_t{args.ctx_save_restore_size} + area.debug_bytes;
+    if (!hold(args.ctx_save_restore_address, (bytes + page_bytes - 1) / page_bytes * page_bytes))
+      return -EINVAL;
+  }
+
+  auto of_card =
+      std::count_if(queues_.begin(), queues_.end(), [&](auto& row) { return row.second.card == on->index; });
+  if (of_card >= most_queues) return -ENOSPC;
+  if (sdma && on->sdma_queues >= uint32_t{gpu.sdma_engines} * gpu.sdma_queues_per_engine) return -ENOMEM;
+  uint32_t id = 0, slot = sdma ? first_sdma_slot : 0;
+  while (queues_.contains(id)) ++id;
+  while (slot < on->slots.size() && on->slots[slot]) ++slot;
+  if (id >= most_queues_of_process || slot == on->slots.size()) return -ENOMEM;
+
+  QueueConfig config;
+  config.type = static_cast<QueueType>(args.queue_type);
+  config.ring = args.ring_base_address;
+  config.ring_bytes = args.ring_size;
+  config.read_pointer = args.read_pointer_address;
+  config.write_pointer = args.write_pointer_address;
+  config.eop_buffer = args.eop_buffer_address;
+  config.eop_buffer_bytes = args.eop_buffer_size;
+  config.save_area = args.ctx_save_restore_address;
+  config.save_area_bytes = args.ctx_save_restore_size;
+  config.ctl_stack_bytes = args.ctl_stack_size;
+  config.percentage = args.queue_percentage & 0xff;
+  config.priority = args.queue_priority;
+  config.doorbell = reinterpret_cast<volatile uint64_t*>(on->doorbells) + slot;
+  Result<uint32_t> added = processor(*on).add_queue(config);
+  if (!added) return -EINVAL;
+
+  Queue& queue = queues_[id];
+  queue = {on->index, *added, slot, sdma, {}};
+  for (Buffer* buffer : used) {
+    ++buffer->queues;
+    queue.buffers.push_back(buffer->handle);
+  }
+  on->slots[slot] = true;
+  on->sdma_queues += sdma;
+  args.queue_id = id;
+  args.doorbell_offset = kfd_file::doorbells(on->index) + uint64_t{slot} * 8;
+  return 0;
+}
+
+int KfdProcess::destroy_queue(kfd::QueueId& args) {
+  std::lock_guard lock(mutex_);
+  auto found = queues_.find(args.queue_id);
+  if (found == queues_.end()) return -EINVAL;
+  const Queue& queue = found->second;
+  Device& on = *devices_[queue.card];
+  on.processor->remove_queue(queue.processor_id);
+  on.slots[queue.slot] = false;
+  on.sdma_queues -= queue.sdma;
+  for (uint64_t handle : queue.buffers) {
+    if (Buffer* used = buffer(handle)) --used->queues;
+  }
+  queues_.erase(found);
+  return 0;
+}
+
+int KfdProcess::update_queue(kfd::UpdateQueue& args) {
+  if ((args.queue_percentage & 0xff) > kfd::max_queue_percentage) return -EINVAL;
+  if (args.queue_priority > kfd::max_queue_priority) return -EINVAL;
+  if (args.ring_base_address != 0 && !reachable(args.ring_base_address, 8)) return -EFAULT;
+  if (args.ring_size != 0 && !std::has_single_bit(args.ring_size)) return -EINVAL;
+  args.ring_size = std::max(args.ring_size, least_ring);
+  std::lock_guard lock(mutex_);
+  auto found = queues_.find(args.queue_id);
+  if (found == queues_.end()) return -EFAULT;
+  Device& on = *devices_[found->second.card];
+  if (args.ring_base_address != 0 && !queue_buffer(on, args.ring_base_address, args.ring_size))
+    return -EFAULT;
+  QueueUpdate update{args.ring_base_address, args.ring_size, args.queue_percentage & 0xff,
+                     args.queue_priority};
+  return on.processor->update_queue(found->second.processor_id, update) ? 0 : -EINVAL;
+}
+
+int KfdProcess::set_cu_mask(kfd::SetCuMask& args) {
+  if (args.num_cu_mask % 32 != 0 || args.num_cu_mask == 0) return -EINVAL;
+  uint32_t bits = std::min(args.num_cu_mask, 1024u);
+  std::vector<uint32_t> mask(bits / 32);
+  if (!copy_from_user(mask.data(), args.cu_mask_ptr, mask.size() * 4)) return -EFAULT;
+  std::lock_guard lock(mutex_);
+  auto found = queues_.find(args.queue_id);
+  if (found == queues_.end()) return -EFAULT;
+  // A workgroup processor is on or off with both of its CUs.
+  for (uint32_t word : mask) {
+    if ((word ^ word >> 1) & 0x55555555) return -EINVAL;
+  }
+  const Queue& queue = found->second;
+  return devices_[queue.card]->processor->set_cu_mask(queue.processor_id, mask.data(), bits) ? 0 : -EINVAL;
+}
+
+int KfdProcess::get_queue_wave_state(kfd::GetQueueWaveState& args) {
+  std::lock_guard lock(mutex_);
+  auto found = queues_.find(args.queue_id);
+  if (found == queues_.end()) return -EFAULT;
+  Result<QueueState> state = devices_[found->second.card]->processor->state(found->second.processor_id);
+  // The waves of a queue lie in its save area once it is off the hardware, and only then.
+  if (!state || found->second.sdma || !state->suspended) return -EINVAL;
+  args.ctl_stack_used_size = args.save_area_used_size = 0;
+  return 0;
+}
+
+int KfdProcess::alloc_queue_gws(kfd::AllocQueueGws& args) {
+  std::lock_guard lock(mutex_);
+  return queues_.contains(args.queue_id) ? -ENODEV : -EINVAL;  // RDNA has no global wave sync
+}
+
+// Called by a command processor's thread; takes no lock but the events'.
+void KfdProcess::fault(Device& on, uint32_t, const Fault& what) {
+  if (what.kind == FaultKind::memory) {
+    kfd::MemoryException exception{};
+    bool permission = what.check == Check::permission;
+    exception.not_present = !permission;
+    exception.read_only = permission && what.write;
+    exception.no_execute = permission && !what.write;
+    exception.va = what.address / page_bytes * page_bytes;
+    exception.gpu_id = on.id();
+    events_.memory_exception(exception);
+  } else {
+    events_.hardware_exception({kfd::reset_whole_gpu, kfd::cause_gpu_hang, 1, on.id()});
+  }
+}
+
+void KfdProcess::doorbells_mapped(size_t card, void* address) {
+  for (DoorbellPage& page : pages_) {
+    uintptr_t none = 0;
+    if (page.address.load() != 0) continue;
+    page.card = static_cast<uint32_t>(card);
+    if (page.address.compare_exchange_strong(none, reinterpret_cast<uintptr_t>(address))) break;
+  }
+  // A processor that fell asleep before there was a page to protect must see the stores to come.
+  if (CommandProcessor* awake = processors_[card].load()) awake->wake();
+}
+
+void KfdProcess::unmapped(const void* address, size_t bytes) {
+  auto start = reinterpret_cast<uintptr_t>(address);
+  for (DoorbellPage& page : pages_) {
+    uintptr_t at = page.address.load();
+    if (at != 0 && at < start + bytes && start < at + kfd_file::doorbell_bytes) page.address = 0;
+  }
+}
+
+void KfdProcess::arm(size_t card) {
+  for (DoorbellPage& page : pages_) {
+    uintptr_t at = page.address.load();
+    if (at != 0 && page.card == card) {
+      raw::protect(reinterpret_cast<void*>(at), kfd_file::doorbell_bytes, PROT_READ);
+    }
+  }
+}
+
+bool KfdProcess::doorbell_fault(const void* address) noexcept {
+  auto fault = reinterpret_cast<uintptr_t>(address);
+  for (DoorbellPage& page : pages_) {
+    uintptr_t at = page.address.load();
+    if (at == 0 || fault - at >= kfd_file::doorbell_bytes) continue;
+    raw::protect(reinterpret_cast<void*>(at), kfd_file::doorbell_bytes, PROT_READ | PROT_WRITE);
+    if (CommandProcessor* awake = processors_[page.card].load()) awake->wake();
+    return true;
+  }
+  return false;
+}
+
+}  // namespace doorbell::sim::amd
