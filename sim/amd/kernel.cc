@@ -201,7 +201,7 @@ int EmulatedKernel::munmap(void* address, size_t bytes) {
 }
 
 void EmulatedKernel::unmapping(const void* address, size_t bytes) {
-  if (KfdProcess* own = process_.load()) own->unmapped(address, bytes);
+  if (KfdProcess* own = process_.load()) own->unmapping(address, bytes);
 }
 
 bool EmulatedKernel::doorbell_fault(const void* address) noexcept {

@@ -243,6 +243,7 @@ int KfdProcess::create_event(kfd::CreateEvent& args) {
     if (page->kind != MemoryKind::gtt || page->bytes < kfd::signal_event_limit * 8) return -EINVAL;
     if (int error = events_.set_page(reinterpret_cast<uint64_t*>(page->host), page->bytes)) return error;
     has_event_page_ = true;
+    resources_.keep(page->block);
     event_page_handle_ = args.event_page_offset;
   }
   auto type = static_cast<kfd::EventType>(args.event_type);

@@ -58,7 +58,7 @@ class KfdProcess {
   // door reports here, and is retried. mapped() and unmapped() may come at any time; doorbell_fault() comes
   // from a signal handler and is true if the page was a doorbell of ours.
   void doorbells_mapped(size_t card, void* address);
-  void unmapped(const void* address, size_t bytes);
+  void unmapping(const void* address, size_t bytes);
   bool doorbell_fault(const void* address) noexcept;
 
   // True if `fd` is a render node, and of which card. Set by the owner of descriptors, used by ACQUIRE_VM.
@@ -122,7 +122,7 @@ class KfdProcess {
   Buffer* queue_buffer(Device& device, uint64_t va, uint64_t bytes);
   CommandProcessor& processor(Device& device);
   void fault(Device& device, uint32_t queue, const Fault& fault);
-  void arm(size_t card);
+  bool arm(size_t card);
 
   // One function per ioctl, in the order of their numbers.
   struct Row;
@@ -185,6 +185,8 @@ class KfdProcess {
     std::atomic<uint32_t> card{0};
   };
   std::array<DoorbellPage, 32> pages_;
+  std::mutex pages_mutex_;     // who writes them, and protects them
+  bool pages_missed_ = false;  // there were more than fit
   std::array<std::atomic<CommandProcessor*>, max_cards> processors_ = {};
 };
 

@@ -47,7 +47,7 @@ CommandProcessor& KfdProcess::processor(Device& on) {
     Hooks hooks;
     hooks.interrupt = [this](uint32_t context) { events_.interrupt(context); };
     hooks.fault = [this, &on](uint32_t queue, const Fault& what) { fault(on, queue, what); };
-    hooks.arm = [this, &on] { arm(on.index); };
+    hooks.arm = [this, &on] { return arm(on.index); };
     on.processor = std::make_unique<CommandProcessor>(*on.card.gpu, on.vm, resources_.machine().strict(),
                                                       std::move(hooks));
     on.processor->set_trap_handler(on.trap_base, on.trap_memory);
@@ -218,17 +218,23 @@ void KfdProcess::fault(Device& on, uint32_t, const Fault& what) {
 }
 
 void KfdProcess::doorbells_mapped(size_t card, void* address) {
-  for (DoorbellPage& page : pages_) {
-    uintptr_t none = 0;
-    if (page.address.load() != 0) continue;
-    page.card = static_cast<uint32_t>(card);
-    if (page.address.compare_exchange_strong(none, reinterpret_cast<uintptr_t>(address))) break;
+  {
+    std::lock_guard lock(pages_mutex_);
+    auto free =
+        std::find_if(pages_.begin(), pages_.end(), [](DoorbellPage& page) { return page.address == 0; });
+    pages_missed_ |= free == pages_.end();
+    if (free != pages_.end()) {
+      free->card = static_cast<uint32_t>(card);
+      free->address = reinterpret_cast<uintptr_t>(address);
+    }
   }
   // A processor that fell asleep before there was a page to protect must see the stores to come.
   if (CommandProcessor* awake = processors_[card].load()) awake->wake();
 }
 
-void KfdProcess::unmapped(const void* address, size_t bytes) {
+void KfdProcess::unmapping(const void* address, size_t bytes) {
+  // What arm() protects must not be somebody else's memory by then.
+  std::lock_guard lock(pages_mutex_);
   auto start = reinterpret_cast<uintptr_t>(address);
   for (DoorbellPage& page : pages_) {
     uintptr_t at = page.address.load();
@@ -236,13 +242,17 @@ void KfdProcess::unmapped(const void* address, size_t bytes) {
   }
 }
 
-void KfdProcess::arm(size_t card) {
+bool KfdProcess::arm(size_t card) {
+  std::lock_guard lock(pages_mutex_);
+  bool armed = !pages_missed_;
+  bool any = false;
   for (DoorbellPage& page : pages_) {
     uintptr_t at = page.address.load();
-    if (at != 0 && page.card == card) {
-      raw::protect(reinterpret_cast<void*>(at), kfd_file::doorbell_bytes, PROT_READ);
-    }
+    if (at == 0 || page.card != card) continue;
+    any = true;
+    armed &= raw::protect(reinterpret_cast<void*>(at), kfd_file::doorbell_bytes, PROT_READ) == 0;
   }
+  return any && armed;
 }
 
 bool KfdProcess::doorbell_fault(const void* address) noexcept {

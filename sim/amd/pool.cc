@@ -55,7 +55,7 @@ int Pool::allocate(ClientId client, uint32_t card, Domain domain, uint64_t bytes
   if (range->second > bytes) free.emplace(range->first + bytes, range->second - bytes);
   free.erase(range);
   (domain == Domain::vram ? vram_used_[card] : system_used_) += bytes;
-  blocks_[{card, block.offset}] = {block, {client}, {}};
+  blocks_[{card, block.offset}] = {block, {client}, {}, false};
   return 0;
 }
 
@@ -93,6 +93,13 @@ void Pool::give_back(std::map<Name, Entry>::iterator entry) {
   }
 }
 
+int Pool::keep(ClientId client, uint32_t card, uint64_t offset) {
+  auto entry = blocks_.find({card, offset});
+  if (entry == blocks_.end() || !entry->second.holders.contains(client)) return -EINVAL;
+  entry->second.kept = true;
+  return 0;
+}
+
 int Pool::share(ClientId client, uint32_t card, uint64_t offset, ShareKey& key) {
   auto entry = blocks_.find({card, offset});
   if (entry == blocks_.end() || !entry->second.holders.contains(client)) return -EINVAL;
@@ -119,8 +126,10 @@ Pool::Left Pool::drop(ClientId client) {
   for (auto entry = blocks_.begin(); entry != blocks_.end();) {
     auto next = std::next(entry);
     if (size_t holds = entry->second.holders.erase(client); holds != 0) {
-      left.blocks += holds;
-      left.bytes += entry->second.block.bytes;
+      if (!entry->second.kept) {
+        left.blocks += holds;
+        left.bytes += entry->second.block.bytes;
+      }
       if (entry->second.holders.empty()) give_back(entry);
     }
     entry = next;

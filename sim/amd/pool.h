@@ -50,6 +50,8 @@ class Pool {
   int allocate(ClientId client, uint32_t card, Domain domain, uint64_t bytes, Block& block);
   // Gives back one hold on a block; with the last its memory goes.
   int release(ClientId client, uint32_t card, uint64_t offset);
+  // The kernel itself needs the block as long as the client lives: that is no leak of the client's.
+  int keep(ClientId client, uint32_t card, uint64_t offset);
   // A key under which any client can take hold of the block.
   int share(ClientId client, uint32_t card, uint64_t offset, ShareKey& key);
   int open(ClientId client, const ShareKey& key, Block& block);
@@ -58,7 +60,7 @@ class Pool {
   struct Left {
     uint64_t blocks = 0, bytes = 0;
   };
-  // Releases whatever the client still holds, and says how much that was.
+  // Releases whatever the client still holds, and says how much of that it could have released itself.
   Left drop(ClientId client);
 
  private:
@@ -66,6 +68,7 @@ class Pool {
     Block block;
     std::multiset<ClientId> holders;
     ShareKey key = {};
+    bool kept = false;
   };
   using Name = std::pair<uint32_t, uint64_t>;  // card, offset
 

@@ -235,13 +235,12 @@ void CommandProcessor::Impl::watch() {
       continue;
     }
     // Whoever stores after the page is protected faults and calls wake(); whoever stored before is seen now.
-    if (machine.hooks.arm) machine.hooks.arm();
+    bool armed = machine.hooks.arm && machine.hooks.arm();
     if (look()) {
       last_change = HostClock::now();
       continue;
     }
-    auto sleep = machine.hooks.arm ? std::chrono::nanoseconds(for_ever)
-                                   : std::chrono::nanoseconds(look_interval_asleep);
+    auto sleep = armed ? std::chrono::nanoseconds(for_ever) : std::chrono::nanoseconds(look_interval_asleep);
     if (awake.wait([&] { return quit.load() || wakes.load(std::memory_order_acquire) != seen; },
                    HostClock::now() + sleep))
       last_change = HostClock::now();

@@ -70,6 +70,7 @@ Reply answer(Pool& pool, ClientId client, const Request& request) {
       reply.error = pool.allocate(client, block.card, block.domain, block.bytes, reply.block);
       break;
     case Request::Kind::release: reply.error = pool.release(client, block.card, block.offset); break;
+    case Request::Kind::keep: reply.error = pool.keep(client, block.card, block.offset); break;
     case Request::Kind::share: reply.error = pool.share(client, block.card, block.offset, reply.key); break;
     case Request::Kind::open: reply.error = pool.open(client, request.key, reply.block); break;
     case Request::Kind::available: reply.value = pool.available(block.card, block.domain); break;

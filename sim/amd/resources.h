@@ -14,7 +14,7 @@
 namespace doorbell::sim::amd {
 
 struct Request {
-  enum class Kind : uint32_t { allocate, release, share, open, available } kind;
+  enum class Kind : uint32_t { allocate, release, keep, share, open, available } kind;
   Block block;
   ShareKey key = {};
 };
@@ -46,6 +46,7 @@ class Resources {
     return reply.error;
   }
   void release(const Block& block) { ask({Request::Kind::release, block, {}}); }
+  void keep(const Block& block) { ask({Request::Kind::keep, block, {}}); }
   int share(const Block& block, ShareKey& key) {
     Reply reply = ask({Request::Kind::share, block, {}});
     key = reply.key;

@@ -121,6 +121,8 @@ Status Launcher::start(const std::string& door, const std::vector<std::string>& 
   sigemptyset(&handled);
   for (int signal : {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&handled, signal);
   sigprocmask(SIG_BLOCK, &handled, &signals_before_);
+  // A reader of our messages that goes away must not take the machine with it.
+  auto pipe_action = signal(SIGPIPE, SIG_IGN);
   signals_ = Fd(signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
 
   std::vector<char*> arguments;
@@ -133,6 +135,7 @@ Status Launcher::start(const std::string& door, const std::vector<std::string>& 
   if (child_ < 0) return error("cannot start {}: {}", command[0], std::strerror(errno));
   if (child_ == 0) {
     sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
+    signal(SIGPIPE, pipe_action);
     execvp(arguments[0], arguments.data());
     int problem = errno;
     if (write(writes.get(), &problem, sizeof(problem)) < 0) _exit(126);
