@@ -20,11 +20,16 @@
 //
 // Notes: <vcc >scc <exec >exec <m0 <mode >mode    implicitly read, written
 //     trans matrix branch message wait            the unit, where it is not the format's
-//     noe64 nodpp nosdwa dpp                      encodings that a row lacks, or has unlike its kin
-//     gfx1151                                     not before gfx1151
-//     noexec                                      works in disabled lanes too
-//     two                                         a DS row with two 8-bit offsets instead of one of 16 bits
-//     gds                                         only with the gds bit
+//     noe64 nodpp nodpp10 nosdwa dpp              encodings that a row lacks (10: on gfx10), or has unlike
+//     its kin gfx1151                                     not before gfx1151 noexec works in disabled lanes
+//     too two                                         a DS row with two 8-bit offsets instead of one of 16
+//     bits gds nogds                                   only with the gds bit; never with it clamp noclamp
+//     omod noomod opsel floatmod   VOP3 modifiers, where they do not follow from the types: floats
+//                                                 are negated, clamped and multiplied; op_sel is the
+//                                                 exception
+//     true16                                      halves of registers are operands: v5.l, v5.h
+//     opsel11 fmod11 fibc                         op_sel or negation on gfx11 only; op_sel means fi and
+//     bound_ctrl
 #pragma once
 
 #include <array>
@@ -98,7 +103,8 @@ enum class Slot : uint8_t {
 
 // What may stand in an operand.
 enum class Class : uint8_t {
-  vgpr,    // a VGPR
+  vgpr,  // a VGPR
+  vgpr_or_constant,
   sreg,    // a scalar register
   scalar,  // a scalar register, constant or literal
   any,     // all of these
@@ -109,7 +115,7 @@ enum class Class : uint8_t {
 enum class Data : uint8_t { none, b, u, i, f, bf, iu, mask, address };
 
 // How a 16-bit field reads in the text.
-enum class Field : uint8_t { none, k16, k7, rel, hwreg, waitcnt, delay, depctr, msg, end };
+enum class Field : uint8_t { none, k16, n16, k7, version, rel, hwreg, waitcnt, delay, depctr, msg, end };
 
 struct OperandRow {
   Slot slot{};
@@ -153,9 +159,14 @@ struct Row {
   uint8_t count = 0;
   std::array<OperandRow, max_operands> operands{};
   uint8_t reads = 0, writes = 0;  // sets of `implicit`; VCC as an operand is not among them
-  bool e64 = false, dpp = false,
-       sdwa = false;  // encodings beside the base, in the generations that have them
-  bool two_offsets = false, gds_only = false;
+  // Encodings beside the base, in the generations that have them; dpp10: also on gfx10.
+  bool e64 = false, dpp = false, dpp10 = true, sdwa = false;
+  bool two_offsets = false, gds_only = false, no_gds = false;
+  // What VOP3, SDWA and DPP may do to operands (bit i: source i): neg and abs, a choice of halves (bit 3: of
+  // the result), saturation, an output multiplier. `11`: more of it on gfx11.
+  uint8_t sources = 0, float_sources = 0, float_sources11 = 0, op_sel = 0, op_sel11 = 0;
+  bool clamp = false, omod = false;
+  bool true16 = false;  // operands say which half of a register they are
   bool atomic = false;  // of vector memory: returns the old value if glc is set
 
   constexpr bool in(Arch a) const { return opcode[static_cast<size_t>(a)] >= 0; }
@@ -318,6 +329,7 @@ constexpr OperandRow parse_operand(Cursor& in, Format format, bool written, int&
       case 'v': o.cls = Class::vgpr; break;
       case 's': o.cls = Class::sreg; break;
       case 'c': o.cls = Class::scalar; break;
+      case 'w': o.cls = Class::vgpr_or_constant; break;
       default: throw "unknown operand class";
     }
     in.at += 2;
@@ -387,7 +399,9 @@ constexpr OperandRow parse_operand(Cursor& in, Format format, bool written, int&
         return o;
       }
       break;
+    case word("version"): o.field = Field::version; break;
     case word("end"): o.field = Field::end; break;
+    case word("n16"): o.field = Field::n16; break;
     case word("k7"): o.field = Field::k7; break;
     default: throw "unknown operand";
   }
@@ -420,6 +434,20 @@ constexpr Row expand(const Line& line) {
   if (written && !line.operands.empty()) throw "a `=` is missing";
 
   row.atomic = line.name.find("_atomic_") != line.name.npos;
+  bool float_result = false;
+  uint8_t single = 8;  // sources of one element, and the result
+  for (const OperandRow& o : row.operands) {
+    const bool is_float = o.data == Data::f || o.data == Data::bf;
+    if (o.slot == Slot::vdst && o.writes && is_float && o.count == 1) float_result = true;
+    if (o.slot != Slot::src0 && o.slot != Slot::src1 && o.slot != Slot::src2) continue;
+    const auto bit = static_cast<uint8_t>(1 << (static_cast<int>(o.slot) - static_cast<int>(Slot::src0)));
+    row.sources |= bit;
+    if (is_float) row.float_sources |= bit;
+    if (o.count == 1) single |= bit;
+  }
+  row.float_sources11 = row.float_sources;
+  row.omod = float_result;
+  row.clamp = float_result || row.float_sources != 0;
   const bool short_vop =
       line.format == Format::vop1 || line.format == Format::vop2 || line.format == Format::vopc;
   row.e64 = short_vop;
@@ -443,12 +471,24 @@ constexpr Row expand(const Line& line) {
       case word("wait"): row.unit = Unit::wait; break;
       case word("noe64"): row.e64 = false; break;
       case word("nodpp"): row.dpp = false; break;
+      case word("nodpp10"): row.dpp10 = false; break;
       case word("dpp"): row.dpp = true; break;
       case word("nosdwa"): row.sdwa = false; break;
       case word("gfx1151"): row.opcode[static_cast<size_t>(Arch::gfx1100)] = no; break;
       case word("noexec"): row.reads &= static_cast<uint8_t>(~implicit::exec); break;
+      case word("clamp"): row.clamp = true; break;
+      case word("noclamp"): row.clamp = false; break;
+      case word("omod"): row.omod = true; break;
+      case word("noomod"): row.omod = false; break;
+      case word("opsel"): row.op_sel = row.op_sel11 = single; break;
+      case word("opsel11"): row.op_sel11 = single; break;
+      case word("fibc"): row.op_sel = row.op_sel11 = 3; break;
+      case word("floatmod"): row.float_sources = row.float_sources11 = 3; break;
+      case word("fmod11"): row.float_sources11 = 3; break;
       case word("two"): row.two_offsets = true; break;
       case word("gds"): row.gds_only = true; break;
+      case word("true16"): row.true16 = true; break;
+      case word("nogds"): row.no_gds = true; break;
       default: throw "unknown note";
     }
   }
