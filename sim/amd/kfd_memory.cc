@@ -27,12 +27,15 @@ constexpr uint32_t card_of(uint64_t handle) { return static_cast<uint32_t>(handl
 // Pins what a user pointer points to, as hmm_range_fault does: every page must be there, and writable if the
 // GPU may write.
 int pin(uint64_t address, uint64_t bytes, bool writable) {
-#ifndef MADV_POPULATE_READ
-  constexpr int MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23;  // linux/mman.h, Linux 5.14
-#endif
-  int result = raw::advise(reinterpret_cast<void*>(address), bytes,
-                           writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-  return result == -EFAULT || result == -ENOMEM || result == -EHWPOISON ? -EFAULT : 0;
+  constexpr int populate_read = 22, populate_write = 23;  // linux/mman.h, since Linux 5.14
+  static const bool supported = [] {
+    alignas(page_bytes) static std::byte own[page_bytes];
+    return raw::advise(own, page_bytes, populate_read) == 0;
+  }();
+  if (!supported) return 0;
+  return raw::advise(reinterpret_cast<void*>(address), bytes, writable ? populate_write : populate_read) == 0
+             ? 0
+             : -EFAULT;
 }
 
 Region region_of(uint64_t va, uint64_t bytes, std::byte* host, uint32_t flags, MemoryKind kind, bool fresh,

@@ -1,0 +1,621 @@
+// /dev/kfd: what it answers, and what it refuses with which errno.
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "tests/amd_kernel/rig.h"
+
+namespace doorbell::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+//---------------------------------------------------------------------------------------------- ioctls
+
+TEST(Ioctl, VersionIsTheOneOfTheHeader) {
+  Client client;
+  kfd::GetVersion version{};
+  ASSERT_EQ(client.call(kfd::get_version, version), 0);
+  EXPECT_EQ(version.major, 1u);
+  EXPECT_EQ(version.minor, 17u);
+}
+
+TEST(Ioctl, UnknownNumbersAreNotTypewriters) {
+  Client client;
+  char room[64] = {};
+  EXPECT_EQ(client.kernel().ioctl(client.fd, 0xc0084b00, room), -ENOTTY);
+  EXPECT_EQ(client.kernel().ioctl(client.fd, 0xc0084b27, room), -ENOTTY);
+  EXPECT_EQ(client.kernel().ioctl(client.fd, 0xc0084b82, room), -ENOTTY);
+  EXPECT_EQ(client.kernel().ioctl(client.fd, 0xc0084c01, room), 0) << "nobody looks at the letter";
+}
+
+TEST(Ioctl, WrongPointersAreFaults) {
+  Client client;
+  for (uint64_t pointer : {uint64_t{0}, uint64_t{8}, client.reserve(page), ~uint64_t{0}, uint64_t{1} << 60}) {
+    EXPECT_EQ(client.kernel().ioctl(client.fd, kfd::get_version.request, reinterpret_cast<void*>(pointer)),
+              -EFAULT);
+    EXPECT_EQ(client.kernel().ioctl(client.fd, kfd::alloc_memory.request, reinterpret_cast<void*>(pointer)),
+              -EFAULT);
+  }
+}
+
+TEST(Ioctl, ShorterAndLongerStructsAreTakenBySize) {
+  Client client;
+  client.acquire();
+  QueueParts parts(client);
+  // KFD before 1.17 has no engine id at the end; what lies behind the caller's struct is not touched.
+  uint32_t before = (kfd::create_queue.request & ~(0x3fffu << 16)) | 88u << 16;
+  struct {
+    kfd::CreateQueue args;
+    uint64_t behind = 0x1234;
+  } old{parts.args};
+  old.args.sdma_engine_id = old.args.pad = 0xdead;
+  ASSERT_EQ(client.kernel().ioctl(client.fd, before, &old), 0);
+  EXPECT_EQ(old.args.sdma_engine_id, 0xdeadu);
+  uint32_t later = (kfd::create_queue.request & ~(0x3fffu << 16)) | 104u << 16;
+  QueueParts more(client);
+  old.args = more.args;
+  ASSERT_EQ(client.kernel().ioctl(client.fd, later, &old), 0);
+  EXPECT_EQ(old.behind, 0x1234u);
+  EXPECT_EQ(old.args.queue_id, 1u);
+}
+
+TEST(Ioctl, TheOldDebuggerIsGone) {
+  Client client;
+  EXPECT_EQ(client.call(kfd::debug_register, kfd::DebugGpu{gpu_id(0), 0}), -EPERM);
+  EXPECT_EQ(client.call(kfd::debug_wave_control, kfd::DebugContent{}), -EPERM);
+}
+
+TEST(Ioctl, AParentsDescriptorIsBadInTheChild) {
+  Client client;
+  pid_t child = fork();
+  if (child == 0) {
+    kfd::GetVersion version{};
+    _exit(client.call(kfd::get_version, version) == -EBADF ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Ioctl, DuplicatesMadeBehindTheKernelsBackWork) {
+  Client client;
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+  int copy = dup(client.fd);
+  kfd::GetVersion version{};
+  EXPECT_EQ(client.kernel().ioctl(copy, kfd::get_version.request, &version), 0);
+  EXPECT_EQ(client.kernel().ioctl(pair[0], kfd::get_version.request, &version), -ENOTTY)
+      << "a socket is the host's";
+  close(copy);
+  EXPECT_EQ(client.kernel().ioctl(copy, kfd::get_version.request, &version), -EBADF);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST(Ioctl, ClocksRun) {
+  Client client;
+  kfd::GetClockCounters first{0, 0, 0, 0, gpu_id(0), 0}, second = first, cpu = first;
+  ASSERT_EQ(client.call(kfd::get_clock_counters, first), 0);
+  std::this_thread::sleep_for(10ms);
+  ASSERT_EQ(client.call(kfd::get_clock_counters, second), 0);
+  EXPECT_EQ(first.system_clock_freq, 1'000'000'000u);
+  uint64_t gpu = second.gpu_clock_counter - first.gpu_clock_counter;
+  uint64_t system = second.system_clock_counter - first.system_clock_counter;
+  EXPECT_GE(gpu, 1'000'000u) << "100 MHz";
+  EXPECT_NEAR(static_cast<double>(gpu) * 10, static_cast<double>(system), 1e6);
+  cpu.gpu_id = 0;
+  ASSERT_EQ(client.call(kfd::get_clock_counters, cpu), 0) << "a node without a GPU has the others";
+  EXPECT_EQ(cpu.gpu_clock_counter, 0u);
+}
+
+TEST(Ioctl, AperturesLieAboveTheAddressSpace) {
+  Client client("gfx1100,gfx1030");
+  kfd::GetAperturesNew count{};
+  ASSERT_EQ(client.call(kfd::get_apertures_new, count), 0);
+  ASSERT_EQ(count.num_of_nodes, 2u);
+  kfd::Apertures apertures[2] = {};
+  kfd::GetAperturesNew all{reinterpret_cast<uint64_t>(apertures), 2, 0};
+  ASSERT_EQ(client.call(kfd::get_apertures_new, all), 0);
+  for (size_t card = 0; card < 2; ++card) {
+    EXPECT_EQ(apertures[card].gpu_id, gpu_id(card));
+    EXPECT_EQ(apertures[card].gpuvm_limit, (uint64_t{1} << 47) - 1);
+    EXPECT_GT(apertures[card].lds_base, apertures[card].gpuvm_limit);
+    EXPECT_GT(apertures[card].scratch_base, apertures[card].lds_limit);
+  }
+  all.num_of_nodes = 4;
+  EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EINVAL) << "more than there are nodes";
+  all = {8, 2, 0};
+  EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EFAULT);
+}
+
+TEST(Ioctl, AnAddressSpaceBelongsToOneRenderNode) {
+  Client client("gfx1030,gfx1100");
+  auto acquire = [&](int fd, uint32_t gpu) {
+    return client.call(kfd::acquire_vm, kfd::AcquireVm{static_cast<uint32_t>(fd), gpu});
+  };
+  EXPECT_EQ(acquire(client.render[0], 1), -EINVAL);
+  EXPECT_EQ(acquire(client.fd, gpu_id(0)), -EINVAL) << "not a render node";
+  EXPECT_EQ(acquire(client.render[1], gpu_id(0)), -EINVAL) << "another card's";
+  EXPECT_EQ(acquire(12345, gpu_id(0)), -EINVAL);
+  uint64_t handle = 0;
+  EXPECT_EQ(client.allocate(client.reserve(page), page, alloc::gtt, handle), -ENODEV) << "none acquired yet";
+  EXPECT_EQ(acquire(client.render[0], gpu_id(0)), 0);
+  EXPECT_EQ(acquire(client.render[0], gpu_id(0)), 0) << "again";
+  int other = client.kernel().open("/dev/dri/renderD128", O_RDWR);
+  EXPECT_EQ(acquire(other, gpu_id(0)), -EBUSY);
+  int copy = dup(client.render[0]);
+  client.kernel().duplicated(client.render[0], copy);
+  EXPECT_EQ(acquire(copy, gpu_id(0)), 0) << "a duplicate is the same file";
+  client.kernel().close(other);
+  client.kernel().close(copy);
+}
+
+//---------------------------------------------------------------------------------------------- memory
+
+TEST(Memory, WhatTheGpuSeesTheClientSees) {
+  Client client;
+  client.acquire();
+  for (uint32_t kind : {alloc::vram | alloc::is_public, alloc::gtt}) {
+    Shared memory(client, 2 * page, kind);
+    *memory.at<uint32_t>(page) = 77;
+    EXPECT_EQ(*memory.at<uint32_t>(page), 77u);
+  }
+}
+
+TEST(Memory, FreshMemoryIsNeverZero) {
+  Client client;
+  client.acquire();
+  for (uint32_t kind : {alloc::vram | alloc::is_public, alloc::gtt}) {
+    Shared memory(client, 2 * page, kind);
+    for (uint64_t word = 0; word < 2 * page; word += 4) ASSERT_NE(*memory.at<uint32_t>(word), 0u);
+  }
+}
+
+TEST(Memory, AllocationIsRefusedAsTheKernelRefusesIt) {
+  Client client;
+  client.acquire();
+  uint64_t handle = 0, va = client.reserve(1 << 20);
+  EXPECT_EQ(client.allocate(va, 0, alloc::gtt, handle), -EINVAL);
+  EXPECT_EQ(client.allocate(va, page, 0, handle), -EINVAL) << "no kind of memory";
+  EXPECT_EQ(client.allocate(va, page, alloc::doorbell, handle), -EINVAL)
+      << "a process has 8 KiB of doorbells";
+  EXPECT_EQ(client.allocate(va, 8192, alloc::doorbell, handle), 0);
+  EXPECT_EQ(client.allocate(va, 8192, alloc::mmio_remap, handle), -EINVAL);
+  EXPECT_EQ(client.allocate(va, page, alloc::mmio_remap, handle), 0);
+  EXPECT_EQ(client.allocate(va, page, alloc::userptr, handle), -EINVAL) << "no address";
+  uint64_t hole = client.reserve(page);
+  munmap(reinterpret_cast<void*>(hole), page);
+  EXPECT_EQ(client.allocate(va, page, alloc::userptr, handle, &hole), -EFAULT);
+  kfd::AllocMemory args{va, page, 0, 0, 0x1111, alloc::gtt};
+  EXPECT_EQ(client.call(kfd::alloc_memory, args), -EINVAL) << "no such GPU";
+}
+
+TEST(Memory, ReadOnlyPagesCannotBePinnedForWriting) {
+  Client client;
+  client.acquire();
+  void* memory = mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint64_t handle = 0, address = reinterpret_cast<uint64_t>(memory), again = address;
+  EXPECT_EQ(client.allocate(address, page, alloc::userptr | alloc::writable, handle, &address), -EFAULT);
+  EXPECT_EQ(client.allocate(address, page, alloc::userptr, handle, &again), 0);
+}
+
+TEST(Memory, TheCardsMemoryIsABudget) {
+  Client client("gfx1030", 64 << 20);
+  client.acquire();
+  uint64_t before = client.available(), handle = 0, first = 0;
+  EXPECT_EQ(before, 64u << 20);
+  uint64_t va = client.reserve(256 << 20);
+  EXPECT_EQ(client.allocate(va, 65 << 20, alloc::vram, handle), -ENOMEM);
+  ASSERT_EQ(client.allocate(va, 40 << 20, alloc::vram, first), 0);
+  EXPECT_EQ(client.available(), 24u << 20);
+  EXPECT_EQ(client.allocate(va + (64 << 20), 25 << 20, alloc::vram, handle), -ENOMEM);
+  ASSERT_EQ(client.allocate(va + (64 << 20), 24 << 20, alloc::vram, handle), 0);
+  EXPECT_EQ(client.allocate(va + (128 << 20), page, alloc::gtt, handle), 0)
+      << "system memory is another budget";
+  EXPECT_EQ(client.release(first), 0);
+  EXPECT_EQ(client.available(), 40u << 20);
+  EXPECT_EQ(client.allocate(va, ~uint64_t{0}, alloc::vram, handle), -ENOMEM);
+  EXPECT_EQ(client.allocate(va, uint64_t{1} << 50, alloc::gtt, handle), -ENOMEM);
+}
+
+TEST(Memory, MappedBuffersAreNotFreed) {
+  Client client;
+  client.acquire();
+  uint64_t handle = 0, va = client.reserve(page);
+  ASSERT_EQ(client.allocate(va, page, alloc::vram, handle), 0);
+  EXPECT_EQ(client.unmap(handle), -EINVAL) << "not mapped";
+  ASSERT_EQ(client.map(handle), 0);
+  EXPECT_EQ(client.map(handle), 0) << "mapping again changes nothing";
+  EXPECT_EQ(client.release(handle), -EBUSY);
+  EXPECT_EQ(client.unmap(handle), 0);
+  EXPECT_EQ(client.release(handle), 0);
+  EXPECT_EQ(client.release(handle), -EINVAL);
+  EXPECT_EQ(client.map(handle), -ENOMEM) << "no such buffer";
+}
+
+TEST(Memory, MappingIsRefusedAsTheKernelRefusesIt) {
+  Client client;
+  client.acquire();
+  uint64_t first = 0, second = 0, va = client.reserve(4 * page);
+  ASSERT_EQ(client.allocate(va, 2 * page, alloc::gtt, first), 0);
+  ASSERT_EQ(client.allocate(va + page, 2 * page, alloc::gtt, second), 0);
+  ASSERT_EQ(client.map(first), 0);
+  EXPECT_EQ(client.map(second), -EINVAL) << "two buffers at one address";
+  EXPECT_EQ(client.map(first, {}), -EINVAL);
+  EXPECT_EQ(client.map(first, {gpu_id(0), 0x99}), -EINVAL) << "no such GPU";
+  uint32_t id = gpu_id(0);
+  kfd::MapMemory args{first, reinterpret_cast<uint64_t>(&id), 1, 2};
+  EXPECT_EQ(client.call(kfd::map_memory, args), -EINVAL) << "more done than there is";
+  args = {first, 16, 1, 0};
+  EXPECT_EQ(client.call(kfd::map_memory, args), -EFAULT);
+  args = {uint64_t{7} << 32, reinterpret_cast<uint64_t>(&id), 1, 0};
+  EXPECT_EQ(client.call(kfd::map_memory, args), -EINVAL) << "a handle of no GPU";
+  uint64_t high = 0, odd = 0;
+  ASSERT_EQ(client.allocate(uint64_t{1} << 47, page, alloc::gtt, high), 0);
+  EXPECT_EQ(client.map(high), -EINVAL) << "in the hole of the address space";
+  ASSERT_EQ(client.allocate(va + 3 * page + 8, page, alloc::gtt, odd), 0);
+  EXPECT_EQ(client.map(odd), -EINVAL) << "not on a page";
+}
+
+TEST(Memory, MapSaysHowFarItCame) {
+  Client client;
+  client.acquire();
+  uint64_t handle = 0;
+  ASSERT_EQ(client.allocate(client.reserve(page), page, alloc::gtt, handle), 0);
+  uint32_t ids[2] = {gpu_id(0), 0x99};
+  kfd::MapMemory args{handle, reinterpret_cast<uint64_t>(ids), 2, 0};
+  EXPECT_EQ(client.call(kfd::map_memory, args), -EINVAL);
+  EXPECT_EQ(args.n_success, 1u);
+}
+
+TEST(Memory, AClientMapsWhatIsItsOwn) {
+  Client client;
+  client.acquire();
+  uint64_t handle = 0, offset = 0;
+  ASSERT_EQ(
+      client.allocate(client.reserve(4 * page), 2 * page, alloc::vram | alloc::is_public, handle, &offset),
+      0);
+  auto map = [&](int fd, uint64_t bytes, uint64_t at) {
+    return client.kernel().mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
+  };
+  EXPECT_EQ(map(client.render[0], 4 * page, offset), -EINVAL) << "longer than the buffer";
+  EXPECT_EQ(map(client.render[0], page, offset + page), -EINVAL) << "not from its start";
+  EXPECT_EQ(map(client.render[0], page, 0), -EINVAL);
+  EXPECT_EQ(map(client.fd, page, 0x123000), -ENODEV);
+  EXPECT_EQ(map(client.fd, page, sim::amd::kfd_file::doorbells(0)), -EINVAL) << "doorbells come as a whole";
+  intptr_t address = map(client.render[0], 2 * page, offset);
+  ASSERT_GT(address, 0);
+  EXPECT_EQ(client.kernel().munmap(reinterpret_cast<void*>(address), 2 * page), 0);
+}
+
+TEST(Memory, QueueMemoryAppearsTwice) {
+  Client client;
+  client.acquire();
+  uint64_t handle = 0, va = client.reserve(4 * page), before = client.available();
+  ASSERT_EQ(client.allocate(va, 2 * page, alloc::vram | alloc::aql_queue_mem, handle), 0);
+  EXPECT_EQ(client.map(handle), 0);
+  uint64_t second = 0;
+  ASSERT_EQ(client.allocate(va + page, page, alloc::vram, second), 0);
+  EXPECT_EQ(client.map(second), -EINVAL) << "the second copy is there";
+  EXPECT_EQ(client.unmap(handle), 0);
+  EXPECT_EQ(client.map(second), 0);
+  EXPECT_LE(before - client.available(), 2u << 20);
+}
+
+TEST(Memory, OneBufferOnSeveralCards) {
+  Client client("gfx1030,gfx1100,gfx1151");
+  client.acquire();
+  uint64_t handle = 0;
+  ASSERT_EQ(client.allocate(client.reserve(page), page, alloc::vram, handle, nullptr, 1), 0);
+  EXPECT_EQ(handle >> 32, gpu_id(1));
+  EXPECT_EQ(client.map(handle, {gpu_id(0), gpu_id(1), gpu_id(2)}), 0);
+  EXPECT_EQ(client.unmap(handle, {gpu_id(0)}), 0);
+  EXPECT_EQ(client.release(handle), -EBUSY);
+  EXPECT_EQ(client.unmap(handle, {gpu_id(1), gpu_id(2)}), 0);
+  EXPECT_EQ(client.release(handle), 0);
+}
+
+//---------------------------------------------------------------------------------------------- events
+
+class Events : public testing::Test {
+ protected:
+  void SetUp() override { client.acquire(); }
+  kfd::CreateEvent create(kfd::EventType type, bool auto_reset = true) {
+    kfd::CreateEvent args{};
+    args.event_type = static_cast<uint32_t>(type);
+    args.auto_reset = auto_reset;
+    EXPECT_EQ(client.call(kfd::create_event, args), 0);
+    return args;
+  }
+  int wait(std::vector<kfd::EventData>& events, uint32_t timeout, uint32_t& result, bool all = false) {
+    kfd::WaitEvents args{reinterpret_cast<uint64_t>(events.data()), static_cast<uint32_t>(events.size()), all,
+                         timeout, 99};
+    int returned = client.call(kfd::wait_events, args);
+    result = args.wait_result;
+    return returned;
+  }
+  static kfd::EventData of(uint32_t id, uint64_t age = 0) {
+    kfd::EventData data{};
+    data.event_id = id;
+    data.last_event_age = age;
+    return data;
+  }
+  int set(uint32_t id) { return client.call(kfd::set_event, kfd::EventId{id, 0}); }
+  Client client;
+  uint32_t result = 99;
+};
+
+TEST_F(Events, TheirPageComesFromTheClient) {
+  uint64_t small = 0, page_handle = 0, vram = 0;
+  ASSERT_EQ(client.allocate(client.reserve(page), page, alloc::gtt, small), 0);
+  ASSERT_EQ(client.allocate(client.reserve(8 * page), 8 * page, alloc::gtt, page_handle), 0);
+  ASSERT_EQ(client.allocate(client.reserve(8 * page), 8 * page, alloc::vram, vram), 0);
+  auto with = [&](uint64_t handle) {
+    kfd::CreateEvent args{};
+    args.event_page_offset = handle;
+    args.event_type = static_cast<uint32_t>(kfd::EventType::signal);
+    int returned = client.call(kfd::create_event, args);
+    EXPECT_TRUE(returned != 0 || args.event_page_offset != 0) << "0 would mean that there is no mailbox";
+    return returned;
+  };
+  EXPECT_EQ(with(small), -EINVAL) << "4096 events take 32 KiB";
+  EXPECT_EQ(with(vram), -EINVAL) << "not in system memory";
+  EXPECT_EQ(with(uint64_t{1} << 32 | 9), -EINVAL);
+  EXPECT_EQ(with(page_handle), 0);
+  EXPECT_EQ(with(page_handle), -EINVAL) << "there is one already";
+  EXPECT_EQ(client.release(page_handle), -EPERM);
+}
+
+TEST_F(Events, SignalsHaveSlotsAndOthersHaveNot) {
+  EXPECT_EQ(create(kfd::EventType::signal).event_id, 1u) << "0 is what an interrupt without an event carries";
+  EXPECT_EQ(create(kfd::EventType::signal).event_slot_index, 2u);
+  EXPECT_EQ(create(kfd::EventType::memory).event_id, 4096u);
+  EXPECT_EQ(create(kfd::EventType::hardware_exception).event_id, 4097u);
+}
+
+TEST_F(Events, OldClientsHave256) {
+  for (int i = 1; i < 256; ++i) create(kfd::EventType::signal);
+  kfd::CreateEvent args{};
+  EXPECT_EQ(client.call(kfd::create_event, args), -ENOSPC);
+  EXPECT_EQ(client.call(kfd::destroy_event, kfd::EventId{7, 0}), 0);
+  EXPECT_EQ(client.call(kfd::create_event, args), 0);
+  EXPECT_EQ(args.event_id, 7u);
+}
+
+TEST_F(Events, WaitingTimesOut) {
+  std::vector<kfd::EventData> events = {of(create(kfd::EventType::signal).event_id)};
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(wait(events, 30, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 29ms);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout);
+}
+
+TEST_F(Events, AnEventThatResetsItselfWakesOnce) {
+  uint32_t id = create(kfd::EventType::signal).event_id;
+  std::vector<kfd::EventData> events = {of(id)};
+  ASSERT_EQ(set(id), 0);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_complete);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout);
+}
+
+TEST_F(Events, OneThatDoesNotStaysSetUntilReset) {
+  uint32_t id = create(kfd::EventType::signal, false).event_id;
+  std::vector<kfd::EventData> events = {of(id)};
+  ASSERT_EQ(set(id), 0);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(wait(events, 0, result), 0);
+    EXPECT_EQ(result, kfd::wait_complete);
+  }
+  EXPECT_EQ(client.call(kfd::reset_event, kfd::EventId{id, 0}), 0);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout);
+}
+
+TEST_F(Events, AllMeansAll) {
+  uint32_t first = create(kfd::EventType::signal).event_id, second = create(kfd::EventType::signal).event_id;
+  std::vector<kfd::EventData> events = {of(first), of(second)};
+  ASSERT_EQ(set(first), 0);
+  std::thread later([&] {
+    std::this_thread::sleep_for(20ms);
+    set(second);
+  });
+  EXPECT_EQ(wait(events, 5000, result, true), 0);
+  EXPECT_EQ(result, kfd::wait_complete);
+  later.join();
+}
+
+TEST_F(Events, AgesMissNothingBetweenTwoWaits) {
+  uint32_t id = create(kfd::EventType::signal).event_id;
+  std::vector<kfd::EventData> events = {of(id, 1)};
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout) << "age 1: never set";
+  ASSERT_EQ(set(id), 0);
+  // Another waiter takes the signal away; the age tells all the same.
+  std::vector<kfd::EventData> thief = {of(id)};
+  EXPECT_EQ(wait(thief, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_complete);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_complete);
+  EXPECT_EQ(events[0].last_event_age, 2u);
+  EXPECT_EQ(wait(events, 0, result), 0);
+  EXPECT_EQ(result, kfd::wait_timeout) << "the age is known now";
+}
+
+TEST_F(Events, DestroyingWakesWaitersWithAnError) {
+  uint32_t id = create(kfd::EventType::signal).event_id;
+  std::vector<kfd::EventData> events = {of(id)};
+  std::thread later([&] {
+    std::this_thread::sleep_for(20ms);
+    client.call(kfd::destroy_event, kfd::EventId{id, 0});
+  });
+  EXPECT_EQ(wait(events, 5000, result), -EIO);
+  EXPECT_EQ(result, kfd::wait_fail);
+  later.join();
+}
+
+TEST_F(Events, MistakesAreRefused) {
+  uint32_t memory = create(kfd::EventType::memory).event_id;
+  EXPECT_EQ(set(3), -EINVAL);
+  EXPECT_EQ(set(memory), -EINVAL) << "only the kernel sets those";
+  EXPECT_EQ(client.call(kfd::destroy_event, kfd::EventId{3, 0}), -EINVAL);
+  EXPECT_EQ(client.call(kfd::reset_event, kfd::EventId{memory, 0}), -EINVAL);
+  std::vector<kfd::EventData> events = {of(3)};
+  EXPECT_EQ(wait(events, 0, result), -EINVAL);
+  kfd::WaitEvents args{16, 1, 0, 0, 0};
+  EXPECT_EQ(client.call(kfd::wait_events, args), -EFAULT);
+  args = {16, ~0u, 0, 0, 0};
+  EXPECT_EQ(client.call(kfd::wait_events, args), -ENOMEM);
+}
+
+//---------------------------------------------------------------------------------------------- queues
+
+class Queues : public testing::Test {
+ protected:
+  void SetUp() override { client.acquire(); }
+  Client client;
+};
+
+TEST_F(Queues, OneOfEachTypeIsCreatedAndDestroyed) {
+  for (auto type :
+       {kfd::QueueType::aql, kfd::QueueType::pm4, kfd::QueueType::sdma, kfd::QueueType::sdma_by_engine}) {
+    QueueParts parts(client, type);
+    ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+    EXPECT_EQ(parts.args.queue_id, 0u) << "the lowest free number";
+    EXPECT_EQ(parts.args.doorbell_offset & 0xffffe000, 0u) << "old runtimes need 4 GiB of alignment";
+    EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+    EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), -EINVAL);
+  }
+}
+
+struct Mistake {
+  const char* name;
+  int errno_;
+  void (*make)(QueueParts&);
+};
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.name; }
+
+class QueueMistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(QueueMistakes, IsRefusedAndItsCorrectTwinIsNot) {
+  Client client;
+  client.acquire();
+  QueueParts parts(client);
+  kfd::CreateQueue right = parts.args;
+  GetParam().make(parts);
+  EXPECT_EQ(client.call(kfd::create_queue, parts.args), -GetParam().errno_);
+  EXPECT_EQ(client.call(kfd::create_queue, right), 0);
+}
+
+// clang-format off
+constexpr Mistake mistakes[] = {
+  {"percentage",          EINVAL, [](QueueParts& q) { q.args.queue_percentage = 101; }},
+  {"priority",            EINVAL, [](QueueParts& q) { q.args.queue_priority = 16; }},
+  {"ring_not_power_of_2", EINVAL, [](QueueParts& q) { q.args.ring_size = 3 * page; }},
+  {"ring_other_size",     EINVAL, [](QueueParts& q) { q.args.ring_size /= 2; }},
+  {"ring_inside_buffer",  EINVAL, [](QueueParts& q) { q.args.ring_base_address += page; }},
+  {"ring_missing",        EINVAL, [](QueueParts& q) { q.args.ring_base_address = 0; }},
+  {"ring_out_of_reach",   EFAULT, [](QueueParts& q) { q.args.ring_base_address = uint64_t{1} << 47; }},
+  {"read_out_of_reach",   EFAULT, [](QueueParts& q) { q.args.read_pointer_address = ~uint64_t{0}; }},
+  {"write_out_of_reach",  EFAULT, [](QueueParts& q) { q.args.write_pointer_address = ~uint64_t{0}; }},
+  {"read_pointer_in_ring", EINVAL, [](QueueParts& q) { q.args.read_pointer_address = q.ring.va; }},
+  {"write_pointer_unmapped", EINVAL, [](QueueParts& q) { q.args.write_pointer_address = 64 * page; }},
+  {"type",                524,    [](QueueParts& q) { q.args.queue_type = 5; }},
+  {"gpu",                 EINVAL, [](QueueParts& q) { q.args.gpu_id = 1; }},
+  {"eop_size",            EINVAL, [](QueueParts& q) { q.args.eop_buffer_size = 2 * page; }},
+  {"eop_elsewhere",       EINVAL, [](QueueParts& q) { q.args.eop_buffer_address = q.ring.va; }},
+  {"control_stack",       EINVAL, [](QueueParts& q) { q.args.ctl_stack_size -= page; }},
+  {"save_area_small",     EINVAL, [](QueueParts& q) { q.args.ctx_save_restore_size -= page; }},
+  {"save_area_elsewhere", EINVAL, [](QueueParts& q) { q.args.ctx_save_restore_address = q.ring.va; }},
+  {"engine",              EINVAL, [](QueueParts& q) { q.args.queue_type = 4; q.args.sdma_engine_id = 4; }},
+};
+// clang-format on
+INSTANTIATE_TEST_SUITE_P(All, QueueMistakes, testing::ValuesIn(mistakes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(Queues, TheirMemoryStaysMappedAsLongAsTheyLive) {
+  QueueParts parts(client);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  for (uint64_t handle :
+       {parts.ring.handle, parts.read.handle, parts.write.handle, parts.eop.handle, parts.save.handle}) {
+    EXPECT_EQ(client.unmap(handle), -EBUSY);
+  }
+  ASSERT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+  EXPECT_EQ(client.unmap(parts.ring.handle), 0);
+}
+
+TEST_F(Queues, SdmaQueuesRunOut) {
+  const auto& gpu = *client.kernel().resources().machine().cards[0].gpu;
+  int queues = gpu.sdma_engines * gpu.sdma_queues_per_engine;
+  std::vector<std::unique_ptr<QueueParts>> parts;
+  // One set of memory serves all: KFD does not mind.
+  QueueParts one(client, kfd::QueueType::sdma);
+  for (int i = 0; i < queues; ++i) {
+    kfd::CreateQueue args = one.args;
+    ASSERT_EQ(client.call(kfd::create_queue, args), 0) << i;
+  }
+  kfd::CreateQueue args = one.args;
+  EXPECT_EQ(client.call(kfd::create_queue, args), -ENOMEM);
+  EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{3, 0}), 0);
+  args = one.args;
+  EXPECT_EQ(client.call(kfd::create_queue, args), 0);
+  EXPECT_EQ(args.queue_id, 3u);
+}
+
+TEST_F(Queues, UpdatesAndMasksAreChecked) {
+  QueueParts parts(client);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  uint32_t id = parts.args.queue_id;
+  auto update = [&](uint32_t queue, uint32_t percentage, uint32_t priority) {
+    return client.call(kfd::update_queue,
+                       kfd::UpdateQueue{parts.ring.va, queue, parts.args.ring_size, percentage, priority});
+  };
+  EXPECT_EQ(update(id, 50, 15), 0);
+  EXPECT_EQ(update(id, 101, 0), -EINVAL);
+  EXPECT_EQ(update(id, 50, 16), -EINVAL);
+  EXPECT_EQ(update(id + 1, 50, 0), -EFAULT);
+  uint32_t mask[2] = {0x0000000f, 0}, half[2] = {0x5, 0};
+  auto set = [&](uint32_t queue, uint32_t bits, uint32_t* words) {
+    return client.call(kfd::set_cu_mask, kfd::SetCuMask{queue, bits, reinterpret_cast<uint64_t>(words)});
+  };
+  EXPECT_EQ(set(id, 64, mask), 0);
+  EXPECT_EQ(set(id, 64, half), -EINVAL) << "CUs come in pairs";
+  EXPECT_EQ(set(id, 33, mask), -EINVAL);
+  EXPECT_EQ(set(id, 0, mask), -EINVAL);
+  EXPECT_EQ(set(id + 1, 64, mask), -EFAULT);
+  EXPECT_EQ(set(id, 64, reinterpret_cast<uint32_t*>(16)), -EFAULT);
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, kfd::AllocQueueGws{id, 1, 0, 0}), -ENODEV);
+  EXPECT_EQ(client.call(kfd::set_xnack_mode, kfd::SetXnackMode{0}), -EBUSY) << "not while there are queues";
+}
+
+TEST_F(Queues, WaveStateIsThatOfASuspendedQueue) {
+  QueueParts parts(client);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  kfd::GetQueueWaveState args{parts.save.va, 9, 9, parts.args.queue_id, 0};
+  EXPECT_EQ(client.call(kfd::get_queue_wave_state, args), -EINVAL) << "on the hardware";
+  ASSERT_EQ(client.call(kfd::update_queue,
+                        kfd::UpdateQueue{parts.ring.va, args.queue_id, parts.args.ring_size, 0, 7}),
+            0);
+  EXPECT_EQ(client.call(kfd::get_queue_wave_state, args), 0);
+  EXPECT_EQ(args.ctl_stack_used_size, 0u);
+}
+
+TEST_F(Queues, XnackIsNotToBeHad) {
+  kfd::SetXnackMode ask{-1};
+  EXPECT_EQ(client.call(kfd::set_xnack_mode, ask), 0);
+  EXPECT_EQ(ask.xnack_enabled, 0);
+  EXPECT_EQ(client.call(kfd::set_xnack_mode, kfd::SetXnackMode{1}), -EPERM);
+}
+
+}  // namespace
+}  // namespace doorbell::test
