@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include "codegen/eval.h"
@@ -137,6 +138,23 @@ inline std::string unencodable(const machine::Program& program, x86::Features fe
   return "";
 }
 
+// Every instruction that a test of this program compiled a kernel to, and its bytes. llvm_test.cc asks
+// another disassembler.
+inline std::map<std::string, Bytes>& emitted() {
+  static std::map<std::string, Bytes> all;
+  return all;
+}
+inline void remember(const ProgramImage& image) {
+  for (size_t at = image.entry; at < image.code.size();) {
+    const auto rest = std::span(image.code).subspan(at);
+    auto decoded = x86::decode(rest);
+    if (!decoded || decoded->inst.op == x86::op("int3")) return;
+    auto [it, fresh] = emitted().try_emplace(x86::print(decoded->inst));
+    if (fresh) it->second.assign(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(decoded->length));
+    at += decoded->length;
+  }
+}
+
 // Compiles for `features` and, where this processor has them, runs it on copies of `params`; the results are
 // compared with the evaluator's element by element, NaNs being equal. Returns the disassembly, for messages.
 inline std::string compare_on(x86::Features features, const Lowered& kernel, const std::vector<Bytes>& params,
@@ -157,6 +175,7 @@ inline std::string compare_on(x86::Features features, const Lowered& kernel, con
   }
   std::string code = x86::disassemble(*image);
   EXPECT_TRUE(code.ends_with("ret\n")) << code;
+  remember(*image);
   if (features & ~*x86::host_features()) return code;
   std::vector<Bytes> found = params;
   std::vector<uint64_t> args;
