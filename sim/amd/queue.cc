@@ -21,11 +21,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto quiet_before_sleep = 1ms;    // of the doorbells
-constexpr auto look_interval = 20us;        // at the doorbells meanwhile
-constexpr auto look_interval_asleep = 4ms;  // where the page cannot be protected
+constexpr auto quiet_before_sleep = 1ms;           // of the doorbells
+constexpr auto look_interval = 20us;               // at the doorbells meanwhile
+constexpr auto longest_unprotected_sleep = 100ms;  // where the page cannot be protected
 constexpr std::chrono::nanoseconds poll_shortest = 5us,
-                                   poll_longest = 5ms;  // of memory that a packet waits for
+                                   poll_longest = 20ms;  // of memory that a packet waits for
 constexpr auto stalled_after = 10s;
 constexpr auto for_ever = 1h;  // sleepers look again then
 
@@ -157,7 +157,7 @@ void CommandProcessor::Impl::work(Queue& queue) {
           waiting_since = now;
           reported = false;
         }
-        auto nap = std::clamp((now - waiting_since) / 4, poll_shortest, poll_longest);
+        auto nap = std::clamp((now - waiting_since) / 8, poll_shortest, poll_longest);
         machine.changed.wait(
             [&] {
               return engine.stop.load(std::memory_order_relaxed) ||
@@ -240,7 +240,9 @@ void CommandProcessor::Impl::watch() {
       last_change = HostClock::now();
       continue;
     }
-    auto sleep = armed ? std::chrono::nanoseconds(for_ever) : std::chrono::nanoseconds(look_interval_asleep);
+    auto sleep = armed ? std::chrono::nanoseconds(for_ever)
+                       : std::clamp<std::chrono::nanoseconds>((HostClock::now() - last_change) / 8,
+                                                              quiet_before_sleep, longest_unprotected_sleep);
     if (awake.wait([&] { return quit.load() || wakes.load(std::memory_order_acquire) != seen; },
                    HostClock::now() + sleep))
       last_change = HostClock::now();
@@ -281,6 +283,7 @@ Result<uint32_t> CommandProcessor::add_queue(const QueueConfig& config) {
     added->dead = true;  // KFD refuses before; nothing runs on a device that faulted
   }
   added->thread = impl_->start("gpu queue", [impl = impl_.get(), added] { impl->work(*added); });
+  wake();  // a watcher that looks seldom has one more slot to look at
   return added->id;
 }
 

@@ -7,9 +7,9 @@
 // Idle protocol. A doorbell is a plain store into a page that clients have mapped. The watcher reads the
 // slots while there is work; after a millisecond without a change it calls Hooks::arm, which write-protects
 // the page, reads the slots once more, and sleeps. The first store then faults; the handler makes the page
-// writable again and calls wake(), and the store is retried. Where no page can be protected (arm says
-// so, or is empty) the watcher looks every few milliseconds. Queues that wait on memory poll it with
-// back-off, and are woken by whatever this processor writes.
+// writable again and calls wake(), and the store is retried. Where no page can be protected (arm says so, or
+// is empty) the watcher looks more and more seldom, every 100 ms in the end. Queues that wait on memory poll
+// it with back-off, and are woken by whatever this processor writes.
 //
 // Thread safety: all functions may be called from any thread, wake() from a signal handler too. Hooks are
 // called from the processor's threads, without any of its locks held; they may call back, except remove_queue
@@ -77,7 +77,7 @@ struct Hooks {
   // One call for each line that people should see: faults, queue errors, lints. Empty: describe() on stderr.
   std::function<void(const Fault&)> report;
   // Write-protects the doorbell page, wherever clients have mapped it. False if it could not: then the
-  // watcher looks every few milliseconds, as it does if this is empty.
+  // watcher looks now and then, as it does if this is empty.
   std::function<bool()> arm;
   // Runs the waves of a dispatch. Empty: run() of sim/amd/dispatch.h.
   std::function<Outcome(const Dispatch&, const Surroundings&)> launch;

@@ -216,7 +216,8 @@ TEST(Aql, LaysOutUserSgprsInTheOrderOfTheDescriptor) {
       ring.queue().scratch_wave64_lane_byte_size = 64;
       ring.queue().compute_tmpring_size = 4 << 12 | 32;
       aql::KernelDescriptor descriptor{};
-      descriptor.kernel_code_properties = static_cast<uint16_t>(0x7f | (wave32 ? +aql::enable_wavefront_size32 : 0));
+      descriptor.kernel_code_properties =
+          static_cast<uint16_t>(0x7f | (wave32 ? +aql::enable_wavefront_size32 : 0));
       descriptor.compute_pgm_rsrc1 = 0x600f0000;
       descriptor.compute_pgm_rsrc2 = 1 | 15 << 1 | 1 << 7;
       descriptor.compute_pgm_rsrc3 = 0x10;

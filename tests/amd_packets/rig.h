@@ -44,7 +44,8 @@ bool eventually(Condition&& condition) {
 struct Rig {
   static constexpr uint64_t base = 0x7f00'0000'0000, bytes = 8 << 20, unmapped = 0x1234'5000;
 
-  explicit Rig(const char* chip = "gfx1100", const char* lenient = "") : gpu(*find_gpu(chip)), memory(bytes) {
+  explicit Rig(const char* chip = "gfx1100", const char* lenient = "", std::function<bool()> arm = nullptr)
+      : gpu(*find_gpu(chip)), memory(bytes) {
     EXPECT_TRUE(strict.lenient(lenient).ok());
     Region region;
     region.va = base;
@@ -66,6 +67,7 @@ struct Rig {
     hooks.launch = [this](const Dispatch& dispatch, const Surroundings& around) {
       return launch(dispatch, around);
     };
+    hooks.arm = std::move(arm);
     processor = std::make_unique<CommandProcessor>(gpu, vm, strict, std::move(hooks));
   }
 
@@ -168,7 +170,8 @@ struct Rig {
 
 // What all rings share. `unit` is in bytes: what pointers and doorbell count.
 struct Ring {
-  Ring(Rig& owner, QueueType type, uint64_t bytes, bool eop = true) : rig(owner) {
+  Ring(Rig& owner, QueueType type, uint64_t bytes, bool eop = true, volatile uint64_t* doorbell = nullptr)
+      : rig(owner) {
     config.type = type;
     config.ring = rig.take(bytes, 4096);
     config.ring_bytes = bytes;
@@ -176,7 +179,7 @@ struct Ring {
     config.write_pointer = rig.take(8, 8);
     config.eop_buffer = eop ? rig.take(4096, 4096) : 0;
     config.eop_buffer_bytes = eop ? 4096 : 0;
-    config.doorbell = &rig.doorbells[rig.doorbells_used++];
+    config.doorbell = doorbell ? doorbell : &rig.doorbells[rig.doorbells_used++];
   }
   void create() {
     auto added = rig.processor->add_queue(config);
@@ -235,8 +238,9 @@ struct SdmaRing : DwordRing {
 };
 
 struct AqlRing : Ring {
-  explicit AqlRing(Rig& owner, uint64_t slots = 16, bool with_inactive_signal = true)
-      : Ring(owner, QueueType::aql, slots * 64) {
+  explicit AqlRing(Rig& owner, uint64_t slots = 16, bool with_inactive_signal = true,
+                   volatile uint64_t* doorbell = nullptr)
+      : Ring(owner, QueueType::aql, slots * 64, true, doorbell) {
     queue_va = rig.take(sizeof(aql::Queue), 64);
     queue() = {};
     queue().base_address = config.ring;
