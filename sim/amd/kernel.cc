@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "sim/amd/drm.h"
+#include "sim/amd/fault_signal.h"
 #include "sim/amd/raw.h"
 
 namespace doorbell::sim::amd {
@@ -114,8 +115,16 @@ int EmulatedKernel::open_device(std::string_view path, int flags) {
   return fd;
 }
 
+EmulatedKernel::~EmulatedKernel() {
+  // First the GPU's threads, which protect doorbells, then the handler that gives them back.
+  process_ = nullptr;
+  owned_.reset();
+  release_faults(this);
+}
+
 int EmulatedKernel::open(const char* path, int flags) {
   int fd = open_device(path, flags | O_CLOEXEC);
+  if (fd >= 0) catch_faults(this);
   if (fd != -ENOENT || !belongs_to_machine(path)) return fd == -ENOENT ? host_kernel().open(path, flags) : fd;
   Result<std::string> content = read_file(path);
   if (!content) return -ENOENT;

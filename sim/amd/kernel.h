@@ -24,6 +24,8 @@ namespace doorbell::sim::amd {
 class EmulatedKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<EmulatedKernel>> make(std::unique_ptr<Resources> resources);
+  // Ends the GPU's threads. Clients have unmapped what they mapped.
+  ~EmulatedKernel() override;
 
   int open(const char* path, int flags) override;
   int close(int fd) override;

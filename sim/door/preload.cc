@@ -34,6 +34,7 @@
 #include <string>
 #include <string_view>
 
+#include "sim/amd/fault_signal.h"
 #include "sim/amd/kernel.h"
 #include "sim/amd/raw.h"
 #include "sim/door/door.h"
@@ -75,61 +76,8 @@ Function real(const char* name) {
 
 //---------------------------------------------------------------------------------------------- signals
 
-struct sigaction clients_action = {};  // what the program wants to be done at SIGSEGV
-std::atomic<bool> handling{false};
-
-void call_client(int signal, siginfo_t* info, void* context) {
-  struct sigaction action = clients_action;
-  if (action.sa_flags & SA_RESETHAND) clients_action.sa_handler = SIG_DFL;
-  bool handler =
-      (action.sa_flags & SA_SIGINFO) || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-  if (!handler) {
-    // The default action belongs to the instruction that faulted, which runs again as soon as this returns.
-    struct sigaction fallback = {};
-    fallback.sa_handler = SIG_DFL;
-    REAL(sigaction)(signal, &fallback, nullptr);
-    // A signal that somebody sent does not come again by itself.
-    if (info->si_code <= 0) raise(signal);
-    return;
-  }
-  sigset_t mask = action.sa_mask, before;
-  if (!(action.sa_flags & SA_NODEFER)) sigaddset(&mask, signal);
-  REAL(pthread_sigmask)(SIG_BLOCK, &mask, &before);
-  if (action.sa_flags & SA_SIGINFO) {
-    action.sa_sigaction(signal, info, context);
-  } else {
-    action.sa_handler(signal);
-  }
-  REAL(pthread_sigmask)(SIG_SETMASK, &before, nullptr);
-}
-
-void on_fault(int signal, siginfo_t* info, void* context) {
-  int saved = errno;
-  EmulatedKernel* kernel = current.load();
-  if (info->si_code == SEGV_ACCERR && kernel && kernel->doorbell_fault(info->si_addr)) {
-    errno = saved;
-    return;
-  }
-  call_client(signal, info, context);
-  errno = saved;
-}
-
-void handle_faults() {
-  if (handling.exchange(true)) return;
-  struct sigaction action = {};
-  action.sa_sigaction = on_fault;
-  // Without SA_NODEFER a doorbell that is rung in the program's own handler would be its end.
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
-  REAL(sigaction)(SIGSEGV, nullptr, &clients_action);
-  REAL(sigaction)(SIGSEGV, &action, nullptr);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGSEGV);
-  REAL(pthread_sigmask)(SIG_UNBLOCK, &set, nullptr);
-}
-
 const sigset_t* without_fault(int how, const sigset_t* set, sigset_t& copy) {
-  if (!set || !handling || how == SIG_UNBLOCK) return set;
+  if (!set || inside || how == SIG_UNBLOCK || !amd::catching_faults()) return set;
   copy = *set;
   sigdelset(&copy, SIGSEGV);
   return &copy;
@@ -148,6 +96,7 @@ void in_child() {
     inherited[count] = parents->kfd_inode();
     inherited_count = count + 1;
   }
+  amd::release_faults(parents);
   parents->abandon();
 }
 
@@ -233,7 +182,7 @@ class Path {
     EmulatedKernel* on = kernel();
     Inside guard;
     int fd = on->open_device(device_, flags);
-    if (fd >= 0) handle_faults();
+    if (fd >= 0) amd::catch_faults(on);
     return fd;
   }
   // Gives a device node its type and number.
@@ -604,14 +553,14 @@ EXPORT int munmap(void* address, size_t bytes) noexcept {
 //---------------------------------------------------------------------------------------------- signals
 
 EXPORT int sigaction(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
-  if (signal != SIGSEGV || !handling) return REAL(sigaction)(signal, action, old);
-  struct sigaction before = clients_action;
-  if (action) clients_action = *action;
-  if (old) *old = before;
+  if (signal != SIGSEGV || inside || !doorbell::sim::amd::catching_faults())
+    return REAL(sigaction)(signal, action, old);
+  doorbell::sim::amd::replace_program_action(action, old);
   return 0;
 }
 EXPORT sighandler_t signal(int number, sighandler_t handler) noexcept {
-  if (number != SIGSEGV || !handling) return REAL(signal)(number, handler);
+  if (number != SIGSEGV || inside || !doorbell::sim::amd::catching_faults())
+    return REAL(signal)(number, handler);
   struct sigaction action = {}, old = {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
