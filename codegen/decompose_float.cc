@@ -32,8 +32,8 @@ bool fits_f32(DType d) {
 // The narrow type's own pattern, in u32; above its width lies anything.
 Value loose_bits(const Value& x) {
   const Node* n = x.node;
-  if (n->is(Op::Bitcast) && n->src[0]->is(Op::Cast) && n->src[0]->src[0]->dtype == dtype::u32)
-    return {x.graph, n->src[0]->src[0]};
+  const Node* cut = n->is(Op::Bitcast) && n->src[0]->is(Op::Cast) ? n->src[0] : nullptr;
+  if (cut && cut->dtype.is_int() && cut->src[0]->dtype == dtype::u32) return {x.graph, cut->src[0]};
   return x.as(unsigned_of(x.type())).cast(dtype::u32);
 }
 

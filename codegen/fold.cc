@@ -6,9 +6,14 @@
 
 namespace doorbell {
 
+bool is_product(const Node* n) {
+  if (!n->is(Op::Fma) || !n->src[2]->is(Op::Const)) return false;
+  return static_cast<uint64_t>(n->src[2]->arg[0]) == 1ULL << (n->dtype.bits - 1);
+}
+
 const Node* fold_constant(Graph& graph, const Node* node) {
   if (node->is(Op::Const)) return node;
-  if (row(node->op).cls != OpClass::Alu || node->dtype.count != 1) return nullptr;
+  if (row(node->op).cls != OpClass::Alu || node->dtype.count != 1 || is_product(node)) return nullptr;
   std::array<uint64_t, 3> bits{};
   std::array<DType, 3> types{};
   for (size_t i = 0; i < node->src.size(); ++i) {

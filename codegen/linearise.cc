@@ -264,16 +264,7 @@ class Lineariser {
       value_[n] = push(g_.make(Op::Range, type, {}, {n->arg[0], n->arg[1], 0}));
       return;
     }
-    value_[n] = contract(g_.make(n->op, type, src, arg));
-  }
-
-  // Multiply and add become fma: the set `relaxed`. A product that is used no more falls to `sweep`.
-  const Node* contract(const Node* n) {
-    if (const Node* next = relaxed_rules().apply(g_, n)) {
-      for (const Node* s : next->src) push(s);
-      return push(next);
-    }
-    return push(n);
+    value_[n] = push(g_.make(n->op, type, src, arg));
   }
 
   // Drops what no effect needs.
@@ -293,17 +284,25 @@ class Lineariser {
     return g_.constant_bits(reduce->dtype, identity(static_cast<Op>(reduce->arg[0]), reduce->dtype));
   }
   // One more value folded onto `sum`. An iteration that is masked off, by a Where that gives the identity,
-  // leaves the sum as it is: also that of an fma, so that masks never change a bit.
+  // leaves the sum as it is, so that masks never change a bit. A marked product becomes an fma (fuse.cc).
   const Node* fold_value(const Node* reduce, const Node* v, const Node* sum, const Node* block) {
     auto op = static_cast<Op>(reduce->arg[0]);
     const Node* start = identity_of(reduce);
-    if (v == start) return sum;
-    bool masked = v->is(Op::Where) && v->src[2] == start;
-    const Node* folded = masked ? v->src[1] : v;
-    for (const Node* need : {folded, masked ? v->src[0] : folded})
+    auto value = [&](const Node* need) {
       if (home_[need] == block) visit(need, block);
-    const Node* next = contract(g_.make(op, reduce->dtype, {sum, value_.at(folded)}));
-    return masked ? push(g_.make(Op::Where, reduce->dtype, {value_.at(v->src[0]), next, sum})) : next;
+      return value_.at(need);
+    };
+    if (v == start) return sum;
+    if (v->is(Op::Where) && (v->src[1] == start || v->src[2] == start)) {
+      const Node* yes = fold_value(reduce, v->src[1], sum, block);
+      const Node* no = fold_value(reduce, v->src[2], sum, block);
+      return push(g_.make(Op::Where, reduce->dtype, {value(v->src[0]), yes, no}));
+    }
+    if (op == Op::Add && is_product(v)) {
+      const Node* y = value(v->src[1]);
+      return make(Op::Fma, reduce->dtype, {value(v->src[0]), y, sum});
+    }
+    return make(op, reduce->dtype, {sum, value(v)});
   }
 
   // What value i of a reduction needs that is computed anew in each round of loop r.
@@ -462,6 +461,8 @@ Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, 
   sink = simplify(sink);
   if (target.decompose) sink = simplify(target.decompose(graph, simplify, sink));
   dump('d', "decompose", sink);
+  sink = fuse(graph, simplify, sink);
+  dump('f', "fuse", sink);
   Tiled tiled = tile(graph, simplify, sink, target);
   dump('t', "tile", tiled.sink);
   TRY(verify_kernel(tiled.sink));

@@ -1,12 +1,14 @@
 // From the scheduler's kernel to the lowered kernel: the passes, in order, and what they know of a target.
 //
 //   decompose    transcendental ops and dtypes without arithmetic of their own, spelt in exact ops
-//   (decompose.h) relax        the order of reductions is fixed: folded in order, or in 16 interleaved parts
-//   that a tree joins tile         axes become workgroups, loops, unrolled copies and lanes (decisions:
-//   tile.cc) contract     multiply and add become fma linearise    loops and accumulators become explicit,
-//   hoisting what does not change in a loop
+//                (decompose.h)
+//   fuse         multiply and add become fma (fuse.cc)
+//   tile         axes become workgroups, loops, unrolled copies and lanes (decisions: tile.cc)
+//   linearise    loops and accumulators become explicit, hoisting what does not change in a loop
 //
-// relax and contract do not look at the target, so every device computes the same bits.
+// Reductions are folded in order, or in 16 interleaved parts that a tree joins (tile.cc).
+// Neither what is fused nor the order of a reduction depends on the target, so every device computes the same
+// bits.
 #pragma once
 
 #include <functional>
@@ -29,6 +31,7 @@ struct LaneTarget {
 Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, std::string name);
 
 // The passes one by one, for tests and dumps.
+const Node* fuse(Graph& graph, Simplifier& simplify, const Node* sink);
 struct Tiled {
   const Node* sink;
   int lanes;

@@ -75,7 +75,10 @@ class RuleSet {
 bool match(const Node* pattern, const Node* node, Bindings& bound);
 const Node* instantiate(Graph& graph, const Node* right, const Bindings& bound, DType type);
 
-// A node all of whose sources are Consts, computed; or null where it is not a scalar Alu node.
+// fma(x, y, -0.0): a product that a sum takes in unrounded, or that no sum takes in (fuse.cc).
+bool is_product(const Node* node);
+// A node all of whose sources are Consts, computed; or null where it is not a scalar Alu node, or a product,
+// which a number would hide.
 const Node* fold_constant(Graph& graph, const Node* node);
 
 // Rebuilds everything below `root`, sources first. `step` sees each rebuilt node and returns its replacement

@@ -113,7 +113,8 @@ Bounds Simplifier::bounds(const Node* node) {
     case Op::Min: b = {std::min(of(0).min, of(1).min), std::min(of(0).max, of(1).max)}; break;
     case Op::Where: b = {std::min(of(1).min, of(2).min), std::max(of(1).max, of(2).max)}; break;
     case Op::Cast:
-      if (node->src[0]->dtype.is_int() || node->src[0]->dtype.is_bool()) b = of(0);
+      if (node->dtype.is_bool()) b = {0, 1};
+      else if (node->src[0]->dtype.is_int() || node->src[0]->dtype.is_bool()) b = of(0);
       break;
     case Op::And:
       if (of(0).min >= 0 && of(1).min >= 0) b = {0, std::min(of(0).max, of(1).max)};

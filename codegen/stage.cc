@@ -78,16 +78,17 @@ class Stager {
       }
       facts_[n] = f;
     }
-    // A product that a sum takes in becomes one fma with it: it must stay where the sum is.
-    auto sums = [](const Node* n) { return n->is(Op::Add) || n->is(Op::Sub) || n->is(Op::Reduce); };
+    // A product that a sum takes in becomes one fma with it, behind masks too: it must stay where the sum is.
+    std::unordered_set<const Node*> products;
+    for (const Node* n : order_) {
+      const bool masked = n->is(Op::Where) && (products.contains(n->src[1]) || products.contains(n->src[2]));
+      if (masked || is_product(n)) products.insert(n);
+    }
     for (size_t i = order_.size(); i-- > 0;) {
       const Node* user = order_[i];
-      if (user->dtype == dtype::index) continue;
-      for (const Node* s : user->src) {
-        const bool product = s->dtype.is_float() && (s->is(Op::Mul) || s->is(Op::Neg));
-        const bool bound = bound_.contains(user) && user->is(Op::Neg);
-        if (product && (sums(user) || bound)) bound_.insert(s);
-      }
+      if (user->is(Op::Reduce) || (bound_.contains(user) && user->is(Op::Where)))
+        for (const Node* s : user->src)
+          if (products.contains(s)) bound_.insert(s);
     }
     for (size_t i = order_.size(); i-- > 0;) {
       const Node* user = order_[i];

@@ -1,21 +1,16 @@
 #include "hal/base/file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "hal/base/hash.h"
+#include "tests/scratch_folder.h"
 
 namespace doorbell {
 namespace {
 
-std::filesystem::path scratch(const char* name) {
-  auto folder = std::filesystem::temp_directory_path() / fmt::format("doorbell-test-{}", ::getpid());
-  std::filesystem::create_directories(folder);
-  return folder / name;
-}
-
 TEST(File, WritesAtomicallyAndMapsBack) {
-  auto path = scratch("a");
+  const ScratchFolder scratch;
+  auto path = scratch / "a";
   std::string text = "doorbell";
   ASSERT_TRUE(write_file_atomically(path, std::as_bytes(std::span(text))).ok());
   auto mapping = map_file(path);
@@ -25,7 +20,8 @@ TEST(File, WritesAtomicallyAndMapsBack) {
 }
 
 TEST(File, FailedWriteLeavesNothing) {
-  auto folder = scratch("occupied");
+  const ScratchFolder scratch;
+  auto folder = scratch / "occupied";
   std::filesystem::create_directories(folder / "x");  // a folder where the file should go: rename fails
   auto status = write_file_atomically(folder, {});
   ASSERT_FALSE(status.ok());

@@ -10,28 +10,18 @@
 #include <string>
 
 #include "hal/base/file.h"
+#include "tests/scratch_folder.h"
 
 namespace doorbell {
 
 class Oracle {
  public:
-  Oracle() {
-    std::string path = testing::TempDir() + "doorbell-eval-XXXXXX";
-    if (mkdtemp(path.data())) folder_ = path;
-  }
-  ~Oracle() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  Oracle(const Oracle&) = delete;
-  Oracle& operator=(const Oracle&) = delete;
-
   // True where the script has written its files. Otherwise the test is to return: it has failed, or been
   // skipped for lack of numpy or ml_dtypes, which CI=true does not allow.
   bool run(const std::string& script, unsigned seed, const std::string& argument = "") const {
     const char* python = std::getenv("DOORBELL_PYTHON");
     const std::string command = fmt::format("{} {}/{} {} {} {}", python ? python : "/usr/bin/python3",
-                                            EVAL_TESTS, script, folder_.string(), seed, argument);
+                                            EVAL_TESTS, script, folder_.path().string(), seed, argument);
     fmt::print("{}\n", command);
     const int status = std::system(command.c_str());
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
@@ -47,7 +37,7 @@ class Oracle {
   Result<std::string> read(const std::string& name) const { return read_file(folder_ / name); }
 
  private:
-  std::filesystem::path folder_;
+  ScratchFolder folder_;
 };
 
 }  // namespace doorbell

@@ -13,6 +13,7 @@
 #include "hal/commands.h"
 #include "hal/doorbell.h"
 #include "hal/ring.h"
+#include "tests/scratch_folder.h"
 
 namespace doorbell {
 namespace {
@@ -151,7 +152,8 @@ TEST_F(EnvTest, TheListingNamesEveryRow) {
 class TraceTest : public testing::Test {
  protected:
   void TearDown() override { trace_stop(); }
-  std::string path = testing::TempDir() + "doorbell-trace-" + std::to_string(::getpid()) + ".json";
+  ScratchFolder folder;
+  std::string path = folder / "trace.json";
 };
 
 TEST_F(TraceTest, WritesSpansOfHostAndDevicesOnOneClock) {

@@ -12,6 +12,7 @@
 #include "driver/cpu/device.h"
 #include "hal/base/file.h"
 #include "tests/hal/kernels.h"
+#include "tests/scratch_folder.h"
 #include "tools/backends.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -297,7 +298,8 @@ TEST_P(Conformance, CoherentMemoryIsSeenWhileCommandsRun) {
 }
 
 TEST_P(Conformance, ImportNeedsNoCopyOrIsRefused) {
-  std::string path = testing::TempDir() + "doorbell-import-" + GetParam().name;
+  const ScratchFolder folder;
+  const std::filesystem::path path = folder / "imported";
   std::vector<uint64_t> values(1000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = i * i;
   check(write_file_atomically(path, std::as_bytes(std::span(values))));

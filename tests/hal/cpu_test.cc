@@ -13,6 +13,7 @@
 #include "hal/base/env.h"
 #include "hal/base/file.h"
 #include "tests/hal/kernels.h"
+#include "tests/scratch_folder.h"
 
 namespace doorbell {
 namespace {
@@ -43,18 +44,19 @@ struct Cpu {
 };
 
 TEST(SuiteKernels, AreTheBytesThatLlvmMcAssembles) {
-  std::string dir = testing::TempDir() + "doorbell-mc-" + std::to_string(::getpid());
+  const ScratchFolder folder;
+  const std::string stem = folder / "kernel";
   for (const SuiteKernel& kernel : suite_kernels()) {
     std::string text = std::regex_replace(kernel.x86_text, std::regex("; "), "\n") + "\n";
-    ASSERT_TRUE(write_file_atomically(dir + ".s", std::as_bytes(std::span(text))).ok());
-    std::string command = "llvm-mc-19 -triple=x86_64 -x86-asm-syntax=intel -filetype=obj " + dir + ".s -o " +
-                          dir + ".o && llvm-objcopy-19 -O binary -j .text " + dir + ".o " + dir + ".bin";
+    ASSERT_TRUE(write_file_atomically(stem + ".s", std::as_bytes(std::span(text))).ok());
+    std::string command = "llvm-mc-19 -triple=x86_64 -x86-asm-syntax=intel -filetype=obj " + stem + ".s -o " +
+                          stem + ".o && llvm-objcopy-19 -O binary -j .text " + stem + ".o " + stem + ".bin";
     if (std::system("command -v llvm-mc-19 llvm-objcopy-19 > /dev/null") != 0) {
       ASSERT_EQ(std::getenv("CI"), nullptr) << "llvm-mc-19 is missing";
       GTEST_SKIP() << "llvm-mc-19 is missing (package llvm-19)";
     }
     ASSERT_EQ(std::system(command.c_str()), 0) << kernel.name;
-    EXPECT_EQ(need(read_file(dir + ".bin")), kernel.x86_code) << kernel.name;
+    EXPECT_EQ(need(read_file(stem + ".bin")), kernel.x86_code) << kernel.name;
   }
 }
 
@@ -79,7 +81,8 @@ TEST(Cpu, EveryKindOfFaultIsReportedWithKernelAndOffset) {
 
 TEST(Cpu, WritingToReadOnlyImportedMemoryIsAFault) {
   Cpu cpu;
-  std::string path = testing::TempDir() + "doorbell-readonly-" + std::to_string(::getpid());
+  const ScratchFolder folder;
+  const std::filesystem::path path = folder / "imported";
   ASSERT_TRUE(write_file_atomically(path, std::vector<std::byte>(64)).ok());
   Mapping file = need(map_file(path));
   Buffer buffer = need(cpu.device->import(file.bytes()));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hal/base/file.h"
+#include "tests/scratch_folder.h"
 
 // At the top of a test: `path` must exist.
 #define NEEDS_ORACLE(path)                                                                                 \
@@ -49,23 +50,6 @@ inline std::filesystem::path oracle_path(const std::string& name) {
   }
   return folder / name;
 }
-
-// A folder of this test's own, removed with everything in it.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "doorbell-load.XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::string shell_quoted(const std::filesystem::path& path) {
   std::string out = "'";

@@ -616,19 +616,34 @@ Result<std::vector<Array>> interpret(std::span<const Node* const> outputs, const
 
 }  // namespace
 
-RandomGraph random_graph(uint64_t seed) { return Generator(seed).run(); }
+RandomGraph random_graph(uint64_t seed) {
+  RandomGraph graph = Generator(seed).run();
+  graph.lanes = 1 << (seed % 6);
+  return graph;
+}
 
 std::string check_graph(uint64_t seed, const std::vector<size_t>& outputs, bool details) {
+  return check_graph(
+      [&] {
+        RandomGraph graph = random_graph(seed);
+        graph.outputs = outputs;
+        return graph;
+      },
+      details);
+}
+
+std::string check_graph(const std::function<RandomGraph()>& make_graph, bool details) {
   RandomGraph graph;
   std::vector<const Node*> roots;
   auto build = [&] {
-    graph = random_graph(seed);
+    graph = make_graph();
     roots.clear();
-    for (size_t i : outputs) roots.push_back(graph.nodes[i].node.get());
+    for (size_t i : graph.outputs) roots.push_back(graph.nodes[i].node.get());
   };
   std::string text;
   build();
   std::vector<const Node*> wanted = roots;
+  const std::vector<size_t> outputs = graph.outputs;
   for (size_t i : outputs)
     wanted.push_back(graph.nodes[i].error ? graph.nodes[i].error.get() : graph.nodes[i].node.get());
   auto expected = expected_values(wanted, graph.symbols);
@@ -640,7 +655,7 @@ std::string check_graph(uint64_t seed, const std::vector<size_t>& outputs, bool 
   };
   std::vector<Run> runs;
   const LaneTarget& cpu = test_devices()[0].engine->target().tiling;
-  const LaneTarget narrow = lanes_target(1 << (seed % 6)).tiling;
+  const LaneTarget narrow = lanes_target(graph.lanes).tiling;
   runs.push_back(
       {"evaluator of the CPU's kernels", interpret(roots, graph.symbols, cpu, details ? &text : nullptr)});
   runs.push_back({fmt::format("evaluator of kernels for {} lanes", narrow.lanes),

@@ -3,6 +3,7 @@
 // that runs a graph takes the buffers' bytes and may write over them.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "tests/matrix/devices.h"
@@ -23,12 +24,16 @@ struct RandomGraph {
   std::vector<RandomNode> nodes;  // sources first
   std::vector<size_t> outputs;
   Symbols symbols;
+  int lanes = 4;  // of kernels that only the evaluator runs
 };
 
 RandomGraph random_graph(uint64_t seed);
 
-// Runs the graph on all devices and in the evaluators. `outputs` are places in its nodes. Empty, or what
-// differs, with the stage. `details`: with the kernels.
+// Runs a graph on all devices and in the evaluators. Empty, or what differs, with the stage. `build` makes
+// the graph anew for each of them; `details`: with the kernels.
+std::string check_graph(const std::function<RandomGraph()>& build, bool details = false);
+
+// The graph of a seed; `outputs` are places in its nodes.
 std::string check_graph(uint64_t seed, const std::vector<size_t>& outputs, bool details = false);
 
 }  // namespace doorbell
