@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "codegen/contract.h"
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
 #include "codegen/verify.h"
@@ -459,11 +460,14 @@ Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, 
   TRY(verify_kernel(sink));
   Simplifier simplify(graph);
   sink = simplify(sink);
+  const Blocks blocks = contract_blocks(graph, simplify, sink, target);
+  sink = blocks.sink;
+  dump('b', "blocks", sink);
   if (target.decompose) sink = simplify(target.decompose(graph, simplify, sink));
   dump('d', "decompose", sink);
   sink = fuse(graph, simplify, sink);
   dump('f', "fuse", sink);
-  Tiled tiled = tile(graph, simplify, sink, target);
+  Tiled tiled = tile(graph, simplify, sink, target, blocks.lanes);
   dump('t', "tile", tiled.sink);
   TRY(verify_kernel(tiled.sink));
   Lowered lowered = TRY(linearise(graph, simplify, tiled, name));

@@ -1,5 +1,6 @@
 // From the scheduler's kernel to the lowered kernel: the passes, in order, and what they know of a target.
 //
+//   blocks       sums of products of 8-bit integers take their lanes, and matrix units (contract.h)
 //   decompose    transcendental ops and dtypes without arithmetic of their own, spelt in exact ops
 //                (decompose.h)
 //   fuse         multiply and add become fma (fuse.cc)
@@ -22,6 +23,7 @@ namespace doorbell {
 struct LaneTarget {
   int lanes = 8;              // of one vector register
   int registers = 16;         // vector registers that a kernel may use
+  std::vector<size_t> units;  // the rows of matrix_units[] that it has, best first
   int64_t group_work = 8192;  // operations of a lane below which a workgroup is not worth its dispatch
   int64_t local_bytes = 0;    // of a workgroup's local memory that staging may use; 0: nothing is staged
   // Rewrites what the target lacks; null: nothing is lacking.
@@ -37,7 +39,8 @@ struct Tiled {
   int lanes;
   uint32_t groups;
 };
-Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target);
+// `lanes`, if not 0: the sink is over so many already (contract.h).
+Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes = 0);
 Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name);
 // The steps of reductions in floats that the target lacks, spelt in what it has (folds.cc).
 Status spell_folds(Graph& graph, Simplifier& simplify, const LaneTarget& target, Lowered& kernel);

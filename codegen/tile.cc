@@ -56,8 +56,8 @@ std::unordered_map<const Node*, uint64_t> dependences(const Node* root, std::spa
 
 class Tiler {
  public:
-  Tiler(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target)
-      : g_(graph), simplify_(simplify), sink_(sink), target_(target) {
+  Tiler(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes)
+      : g_(graph), simplify_(simplify), sink_(sink), target_(target), lanes_(lanes) {
     for (const Node* r : collect(sink, Op::Range)) {
       if (kind_of(r) == RangeKind::Loop) axes_.push_back(r);
       next_id_ = std::max(next_id_, r->arg[0] + 1);
@@ -66,8 +66,12 @@ class Tiler {
   }
 
   Tiled run() {
-    choose_lanes();
-    if (reduce_lanes_) split_reductions();
+    if (lanes_) reduce_lanes_ = true;
+    else choose_lanes();
+    if (reduce_lanes_) {
+      split_reductions();
+      gate_stores(g_.alu(Op::Eq, {lane(lanes_), number(0)}));
+    }
     tile_outputs();
     unroll_reductions();
     sink_ = stage(g_, simplify_, sink_, target_.local_bytes, next_id_);
@@ -151,6 +155,7 @@ class Tiler {
   }
 
   void choose_lanes() {
+    lanes_ = 1;
     double best = 1e30;
     for (const Node* axis : axes_) {
       if (extent(axis) < 2) continue;
@@ -235,8 +240,7 @@ class Tiler {
       }
       replaced[reduce] = joined[0];
     }
-    sink_ = simplify_(substitute(g_, sink_, replaced));
-    gate_stores(g_.alu(Op::Eq, {lane(lanes_), number(0)}));
+    if (!replaced.empty()) sink_ = simplify_(substitute(g_, sink_, replaced));
   }
 
   void gate_stores(const Node* gate) {
@@ -254,10 +258,10 @@ class Tiler {
 
   // ---- output axes
 
-  [[nodiscard]] bool lane_bit(uint64_t bits) const {
+  [[nodiscard]] bool differs_by_lane(const Node* n, uint64_t bits) const {
     for (size_t a = 0; a < axes_.size(); ++a)
       if (axes_[a] == lane_axis_) return bits >> a & 1;
-    return reduce_lanes_;
+    return over_lanes_.contains(n);
   }
 
   // Operations of one execution of the body, an unrolled node counted once for each copy that differs.
@@ -267,9 +271,10 @@ class Tiler {
     for (int64_t u : unroll) copies *= static_cast<double>(u);
     for (const Node* n : body) {
       uint64_t bits = depends.at(n);
-      double weight = row(n->op).cls == OpClass::Alu && n->dtype != dtype::index ? 1 : 0;
+      const bool works = n->is(Op::Contract) || (row(n->op).cls == OpClass::Alu && n->dtype != dtype::index);
+      double weight = works ? 1 : 0;
       // A vector brings more bytes than what all lanes share.
-      if (n->is(Op::Load)) weight = lane_bit(bits) ? 2 : 1;
+      if (n->is(Op::Load)) weight = differs_by_lane(n, bits) ? 2 : 1;
       for (size_t a = 0; a < unroll.size(); ++a)
         if (bits >> a & 1) weight *= static_cast<double>(unroll[a]);
       cost += weight;
@@ -282,6 +287,10 @@ class Tiler {
     for (size_t a = 0; a < axes_.size(); ++a)
       if (axes_[a] == lane_axis_) width[a] = lanes_;
     auto depends = dependences(sink_, axes_);
+    for (const Node* n : topological(std::span(&sink_, 1)))
+      if (n->is(Op::Lane) ||
+          std::ranges::any_of(n->src, [&](const Node* s) { return over_lanes_.contains(s); }))
+        over_lanes_.insert(n);
     auto reductions = collect(sink_, Op::Reduce);
     // The body that runs most often: what the innermost reductions fold.
     std::vector<const Node*> body = topological(std::span(&sink_, 1));
@@ -455,7 +464,8 @@ class Tiler {
     if (reduce_lanes_)
       for (const Node* n : body)
         for (size_t a = 0; a < axes_.size() && n->is(Op::Load); ++a)
-          if ((depends.at(n) >> a & 1) && simplify_.bounds(n->src[1]).max * n->dtype.bytes() >= 256 << 10)
+          if ((depends.at(n) >> a & 1) &&
+              simplify_.bounds(n->src[1]).max * n->src[0]->dtype.bytes() >= 256 << 10)
             streamed[a] = true;
     double best = 1e30;
     std::vector<int64_t> trial(axes_.size(), 1);
@@ -471,6 +481,8 @@ class Tiler {
         // Lanes past the end cost a mask on every access: only whole steps.
         if (trial[a] > 1 && width[a] > 1 && n % step != 0) return;
         if (step > n && trial[a] > 1) return;
+        // Copies past the end are held at it, by an address of their own for each.
+        if (n % step != 0) waste *= 1.25;
         waste *= static_cast<double>((n + step - 1) / step * step) / static_cast<double>(n);
       }
       int64_t shared = useful.size() == 2 ? std::min(trial[useful[0]], trial[useful[1]]) : 1;
@@ -498,8 +510,8 @@ class Tiler {
     // Output unrolling multiplies the body later.
     for (const Node* n : below)
       if (n->is(Op::Range) && kind_of(n) == RangeKind::Unroll) body *= extent(n);
-    // Copies are folded one after another. Where the order shows, that is the order of the loops only along the
-    // innermost one; how much is unrolled depends on the target, and must not.
+    // Copies are folded one after another. Where the order shows, that is the order of the loops only along
+    // the innermost one; how much is unrolled depends on the target, and must not.
     auto may_unroll = [&](const Node* r) {
       return std::ranges::none_of(below, [&](const Node* n) {
         if (!n->is(Op::Reduce) || !n->dtype.is_float() || n->src.back() == r) return false;
@@ -607,19 +619,20 @@ class Tiler {
   const LaneTarget& target_;
   std::vector<const Node*> axes_;
   int64_t next_id_ = 0;
-  int lanes_ = 1;
+  int lanes_;  // 0: not chosen yet
   uint32_t groups_ = 1;
   bool reduce_lanes_ = false;
   const Node* lane_axis_ = nullptr;
   const Node* lane_gate_ = nullptr;
   std::unordered_map<const Node*, const Node*> lane_range_;
+  std::unordered_set<const Node*> over_lanes_;  // by a Lane in the kernel, where no axis runs along the lanes
   std::unordered_map<const Node*, const Node*> own_unroll_;
 };
 
 }  // namespace
 
-Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target) {
-  return Tiler(graph, simplify, sink, target).run();
+Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes) {
+  return Tiler(graph, simplify, sink, target, lanes).run();
 }
 
 }  // namespace doorbell

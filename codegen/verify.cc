@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/matrix_unit.h"
 #include "codegen/numeric.h"
 
 namespace doorbell {
@@ -52,6 +53,19 @@ std::string broken_alu_rule(const Node* node) {
         if (auto e = expect("a source", s->dtype, type); !e.empty()) return e;
       return "";
   }
+}
+
+std::string broken_contract_rule(const Node* node, int lanes) {
+  if (node->src.size() != 3 || node->arg.size() != 1) return "contract has three sources and a row";
+  if (node->arg[0] < 0 || node->arg[0] >= static_cast<int64_t>(std::size(matrix_units)))
+    return "there is no such row";
+  const MatrixUnit& unit = matrix_units[node->arg[0]];
+  if (lanes && unit.n != lanes) return fmt::format("{} works on {} lanes", unit.name, unit.n);
+  if (node->dtype != unit.acc || node->src[0]->dtype != unit.acc ||
+      node->src[1]->dtype != unit.a.vec(unit.k) || node->src[2]->dtype != unit.b.vec(unit.k))
+    return fmt::format("{} takes {}, {}, {}", unit.name, name(unit.acc), name(unit.a.vec(unit.k)),
+                       name(unit.b.vec(unit.k)));
+  return "";
 }
 
 namespace {

@@ -20,6 +20,8 @@ Status verify_kernel(const Node* sink);
 // The rule of arithmetic that a node breaks, or "": operand types, operators defined on them, equal element
 // counts. Shapes, and the widths of a Bitcast, are each form's own matter.
 std::string broken_alu_rule(const Node* node);
+// The same for Contract. Before lowering lanes are not counted: 0.
+std::string broken_contract_rule(const Node* node, int lanes = 0);
 // The same for constants, which stand in every form.
 std::string broken_const_rule(const Node* node);
 

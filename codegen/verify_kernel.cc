@@ -30,12 +30,12 @@ class Checker {
  private:
   std::string check(const Node* node, const Node* sink) {
     if (!node->shape.empty()) return "a value of a kernel has no shape";
-    if (node->dtype.count != 1) return "short vectors come with lowering";
     if ((node == sink) != node->is(Op::Sink)) return "a kernel is one sink";
     for (const Node* s : node->src) {
       if (node->is(Op::Sink) && !s->is(Op::Store)) return "a sink keeps stores";
       if (s->is(Op::Store) && !node->is(Op::Sink) && !node->is(Op::After))
         return "only a sink and an after keep stores";
+      if (s->dtype.count != 1 && !node->is(Op::Contract)) return "a short vector is an operand of contract";
       if (s->is(Op::Param) && ((!node->is(Op::Load) && !node->is(Op::Store)) || s != node->src[0]))
         return "a param is the memory of a load or store";
     }
@@ -68,7 +68,8 @@ class Checker {
 
   std::string check_op(const Node* node) {
     if (row(node->op).cls == OpClass::Alu) {
-      if (node->is(Op::Bitcast) && node->src.size() == 1 && node->src[0]->dtype.bits != node->dtype.bits)
+      if (node->is(Op::Bitcast) && node->src.size() == 1 &&
+          node->src[0]->dtype.bytes() * node->src[0]->dtype.count != node->dtype.bytes() * node->dtype.count)
         return "a bitcast keeps the width";
       return broken_alu_rule(node);
     }
@@ -92,6 +93,7 @@ class Checker {
                    ? ""
                    : "alloc has the arguments id, local space, elements";
       case Op::After: return after(node);
+      case Op::Contract: return broken_contract_rule(node);
       case Op::Sink: return "";
       default: return "does not stand in a kernel before lowering";
     }

@@ -106,7 +106,7 @@ class Checker {
       case Op::LaneXor: return lane_xor(node);
       case Op::Vec: return vec(node);
       case Op::Element: return element(node);
-      case Op::Contract: return contract(node);
+      case Op::Contract: return broken_contract_rule(node, kernel_.lanes);
       case Op::End: return end(node);
       default: return "does not stand in a lowered kernel";
     }
@@ -232,19 +232,6 @@ class Checker {
     if (node->src.size() != 1 || node->arg.size() != 1) return "element has a source and a place";
     if (node->dtype != node->src[0]->dtype.scalar()) return "has its source's element type";
     return node->arg[0] >= 0 && node->arg[0] < node->src[0]->dtype.count ? "" : "there is no such element";
-  }
-
-  std::string contract(const Node* node) {
-    if (node->src.size() != 3 || node->arg.size() != 1) return "contract has three sources and a row";
-    if (node->arg[0] < 0 || node->arg[0] >= static_cast<int64_t>(std::size(matrix_units)))
-      return "there is no such row";
-    const MatrixUnit& unit = matrix_units[node->arg[0]];
-    if (unit.n != kernel_.lanes) return fmt::format("{} works on {} lanes", unit.name, unit.n);
-    if (node->dtype != unit.acc || node->src[0]->dtype != unit.acc ||
-        node->src[1]->dtype != unit.a.vec(unit.k) || node->src[2]->dtype != unit.b.vec(unit.k))
-      return fmt::format("{} takes {}, {}, {}", unit.name, name(unit.acc), name(unit.a.vec(unit.k)),
-                         name(unit.b.vec(unit.k)));
-    return "";
   }
 
   bool is_varying(const Node* node) { return varying_[place_.at(node)]; }

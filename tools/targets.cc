@@ -28,6 +28,7 @@ Result<Target> x86_target(const Limits& limits) {
   t.tiling.lanes = x86::vector_lanes(features);
   t.tiling.registers = x86::vector_registers(features);
   t.tiling.local_bytes = 256 << 10;  // half of the smallest private second-level cache among current cores
+  t.tiling.units = x86::matrix_rows(features);
   t.tiling.decompose = [native = x86::supported_by(features)](Graph& graph, Simplifier& simplify,
                                                               const Node* sink) {
     return decompose(graph, simplify, sink, native);

@@ -10,7 +10,6 @@
 #include "runtime/index.h"
 #include "runtime/load/utf8.h"
 #include "runtime/matmul.h"
-#include "runtime/models/weights.h"
 #include "runtime/realize.h"
 
 namespace doorbell {
@@ -37,25 +36,12 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon) {
   return x * scale * weight;
 }
 
-// Blocks of 32 along the last axis: q = round(x / d), d = largest / 127, given back as q * d.
-Tensor through_q8(const Tensor& x) {
-  Shape shape(x.shape().begin(), x.shape().end());
-  int64_t blocks = x.dim(-1).size / 32;
-  Tensor b = x.reshape({x.elements() / (32 * blocks), blocks, 32});
-  Tensor d = (abs(b).max(-1, true) * (1.0f / 127)).contiguous();
-  Tensor q = where(d > 0, round(b / d), 0.0f).cast(dtype::i8);
-  return (q.cast(dtype::f32) * d).reshape(shape).contiguous();
-}
-
-Tensor linear(const Tensor& x, const Tensor& weight) { return matmul(x, weight.transpose()); }
-
 // Rotates the pairs (2i, 2i + 1) of each head; x is (batch, heads, head), cosine and sine (batch, 1, head /
-// 2).
+// 2, 2), the sine with the sign that the other of the pair takes.
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
   int64_t batch = x.dim(0).size, heads = x.dim(1).size, head = x.dim(2).size;
   Tensor pairs = x.reshape({batch, heads, head / 2, 2});
-  Tensor a = pairs.select(3, 0), b = pairs.select(3, 1);
-  return stack({a * cosine - b * sine, a * sine + b * cosine}, 3).reshape({batch, heads, head});
+  return (pairs * cosine + pairs.flip({3}) * sine).reshape({batch, heads, head});
 }
 
 }  // namespace
@@ -118,7 +104,7 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     }
 
   std::set<std::string_view> taken;
-  auto tensor = [&](const std::string& name, std::vector<int64_t> rows_columns) -> Result<Tensor> {
+  auto weight = [&](const std::string& name, std::vector<int64_t> rows_columns) -> Result<Weight> {
     const GgufTensor* t = TRY(file->require_tensor(name));
     taken.insert(t->name);
     std::vector<int64_t> found;
@@ -127,13 +113,17 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
       return file->fail(file->offset_of(t->name.data()),
                         fmt::format("{} of shape ({})", name, fmt::join(found, ", ")),
                         fmt::format("shape ({})", fmt::join(rows_columns, ", ")));
-    return dequantised(*t, file);
+    return weight_of(*t, file);
+  };
+  auto tensor = [&](const std::string& name, std::vector<int64_t> shape) -> Result<Tensor> {
+    Weight w = TRY(weight(name, std::move(shape)));
+    return w.values;
   };
   const GgufTensor* table = TRY(file->require_tensor("token_embd.weight"));
   s.vocabulary = static_cast<int64_t>(table->dims[1]);
-  m.embedding_ = TRY(tensor("token_embd.weight", {s.vocabulary, s.width}));
+  m.embedding_ = TRY(weight("token_embd.weight", {s.vocabulary, s.width}));
   m.output_ = m.embedding_;
-  if (file->find_tensor("output.weight")) m.output_ = TRY(tensor("output.weight", {s.vocabulary, s.width}));
+  if (file->find_tensor("output.weight")) m.output_ = TRY(weight("output.weight", {s.vocabulary, s.width}));
   m.output_norm_ = TRY(tensor("output_norm.weight", {s.width}));
 
   m.activations_ = options.activations;
@@ -150,14 +140,14 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     auto name = [&](const char* part) { return fmt::format("blk.{}.{}.weight", i, part); };
     Layer layer;
     layer.attention_norm = TRY(tensor(name("attn_norm"), {s.width}));
-    layer.q = TRY(tensor(name("attn_q"), {s.width, s.width}));
-    layer.k = TRY(tensor(name("attn_k"), {s.kv_heads * s.head, s.width}));
-    layer.v = TRY(tensor(name("attn_v"), {s.kv_heads * s.head, s.width}));
-    layer.o = TRY(tensor(name("attn_output"), {s.width, s.width}));
+    layer.q = TRY(weight(name("attn_q"), {s.width, s.width}));
+    layer.k = TRY(weight(name("attn_k"), {s.kv_heads * s.head, s.width}));
+    layer.v = TRY(weight(name("attn_v"), {s.kv_heads * s.head, s.width}));
+    layer.o = TRY(weight(name("attn_output"), {s.width, s.width}));
     layer.ffn_norm = TRY(tensor(name("ffn_norm"), {s.width}));
-    layer.gate = TRY(tensor(name("ffn_gate"), {s.hidden, s.width}));
-    layer.up = TRY(tensor(name("ffn_up"), {s.hidden, s.width}));
-    layer.down = TRY(tensor(name("ffn_down"), {s.width, s.hidden}));
+    layer.gate = TRY(weight(name("ffn_gate"), {s.hidden, s.width}));
+    layer.up = TRY(weight(name("ffn_up"), {s.hidden, s.width}));
+    layer.down = TRY(weight(name("ffn_down"), {s.width, s.hidden}));
     layer.keys = empty({s.kv_heads, room, s.head}).node();
     layer.values = empty({s.kv_heads, room, s.head}).node();
     m.layers_.push_back(std::move(layer));
@@ -173,17 +163,37 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     for (int64_t i = 0; i < s.head / 2; ++i) {
       double angle = static_cast<double>(p) *
                      std::pow(s.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head));
-      cosine.push_back(static_cast<float>(std::cos(angle)));
-      sine.push_back(static_cast<float>(std::sin(angle)));
+      cosine.insert(cosine.end(), 2, static_cast<float>(std::cos(angle)));
+      for (double sign : {-1.0, 1.0}) sine.push_back(static_cast<float>(sign * std::sin(angle)));
     }
-  m.cosine_ = from_values(cosine, {room, 1, s.head / 2});
-  m.sine_ = from_values(sine, {room, 1, s.head / 2});
+  m.cosine_ = from_values(cosine, {room, 1, s.head / 2, 2});
+  m.sine_ = from_values(sine, {room, 1, s.head / 2, 2});
   return m;
 }
 
-Tensor Llama::operand(const Tensor& x) const {
-  Tensor whole = x.contiguous();
-  return activations_ == Activations::q8 ? through_q8(whole) : whole;
+// Blocks of 32 along the last axis: q = round(x / d), d = largest / 127.
+Llama::Factor Llama::factor(const Tensor& x) const {
+  Factor out{x.contiguous(), {}, {}, {}, activations_ == Activations::q8};
+  if (!out.quantised) return out;
+  const int64_t blocks = x.dim(1).size / 32;
+  Tensor b = out.values.reshape({x.dim(0), blocks, 32});
+  Tensor d = (abs(b).max(-1, true) * (1.0f / 127)).contiguous();
+  out.numbers = where(d > 0, round(b / d), 0.0f).cast(dtype::i8).contiguous();
+  out.values = (out.numbers.cast(dtype::f32) * d).reshape({x.dim(0), x.dim(1)}).contiguous();
+  out.scale = d.reshape({x.dim(0), blocks});
+  out.sums = out.numbers.cast(dtype::i32).sum(-1).cast(dtype::f32).contiguous();
+  return out;
+}
+
+// Blocks of integers on both sides: the products inside a block are summed as integers.
+Tensor Llama::linear(const Factor& x, const Weight& weight) {
+  if (!x.quantised || !weight.blocks) return matmul(x.values, weight.values.transpose());
+  const Weight::Blocks& w = *weight.blocks;
+  Tensor products =
+      (w.numbers.unsqueeze(0) * x.numbers.cast(dtype::i32).unsqueeze(1)).sum(-1, false, dtype::i32);
+  Tensor scaled =
+      w.scale.unsqueeze(0) * products.cast(dtype::f32) + w.offset.unsqueeze(0) * x.sums.unsqueeze(1);
+  return (x.scale.unsqueeze(1) * scaled).sum(-1);
 }
 
 Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
@@ -194,9 +204,9 @@ Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
   // May position i of the batch look at position j of the sequence?
   Tensor seen = arange(dim_of(length_), dtype::i64).reshape({1, dim_of(length_)}) <=
                 arange(batch, dtype::i64).reshape({batch, 1}) + first;
-  Tensor x = take(embedding_, tokens).contiguous();
+  Tensor x = take(embedding_.values, tokens).contiguous();
   for (Layer& layer : layers_) {
-    Tensor h = operand(rms_norm(x, layer.attention_norm, s.epsilon));
+    Factor h = factor(rms_norm(x, layer.attention_norm, s.epsilon));
     Tensor q = rotate(linear(h, layer.q).reshape({batch, s.heads, s.head}), cosine, sine);
     Tensor k = rotate(linear(h, layer.k).reshape({batch, s.kv_heads, s.head}), cosine, sine);
     Tensor v = linear(h, layer.v).reshape({batch, s.kv_heads, s.head});
@@ -218,10 +228,9 @@ Tensor Llama::forward(const Tensor& tokens, int64_t batch) {
     Tensor total = weights.sum(-1);  // (kv_heads, group, batch)
     Tensor mixed = (weights.reshape({s.kv_heads, group, batch, length, 1}) * all_values).sum(3);
     Tensor attended = (mixed / total.unsqueeze(-1)).permute({2, 0, 1, 3}).reshape({batch, s.width});
-    attended = operand(attended);
-    x = (x + linear(attended, layer.o)).contiguous();
-    h = operand(rms_norm(x, layer.ffn_norm, s.epsilon));
-    Tensor hidden = operand(silu(linear(h, layer.gate)) * linear(h, layer.up));
+    x = (x + linear(factor(attended), layer.o)).contiguous();
+    h = factor(rms_norm(x, layer.ffn_norm, s.epsilon));
+    Factor hidden = factor(silu(linear(h, layer.gate)) * linear(h, layer.up));
     x = (x + linear(hidden, layer.down)).contiguous();
   }
   return x;
@@ -236,8 +245,8 @@ Result<Llama::Step*> Llama::step(int64_t batch) {
   Tensor x = forward(step->tokens, batch);
   if (batch > 1) x = x.narrow(0, value_of(last_), 1);
   // One row of the largest product, where rounding shows most: its activations stay f32.
-  x = rms_norm(x, output_norm_, shape_.epsilon).contiguous();
-  Tensor logits = linear(x, output_).reshape({shape_.vocabulary});
+  Factor last{rms_norm(x, output_norm_, shape_.epsilon).contiguous(), {}, {}, {}};
+  Tensor logits = linear(last, output_).reshape({shape_.vocabulary});
   if (!logits.ok()) return Error{logits.error_text()};
   const Node* output = logits.node().get();
   Schedule plan = TRY(schedule(std::span(&output, 1)));

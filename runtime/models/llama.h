@@ -9,6 +9,7 @@
 
 #include "runtime/engine.h"
 #include "runtime/load/gguf.h"
+#include "runtime/models/weights.h"
 #include "runtime/tensor.h"
 
 namespace doorbell {
@@ -18,8 +19,8 @@ struct LlamaShape {
   double rope_base, epsilon;
 };
 
-// What the products see of the activations: as they are, or rounded to 8 bits with a scale for each block of 32, as
-// llama.cpp does for quantised weights.
+// What the products see of the activations: as they are, or rounded to 8 bits with a scale for each block of
+// 32, as llama.cpp does for quantised weights.
 enum class Activations : uint8_t { f32, q8 };
 
 struct LlamaOptions {
@@ -48,7 +49,8 @@ class Llama {
 
  private:
   struct Layer {
-    Tensor attention_norm, q, k, v, o, ffn_norm, gate, up, down;
+    Tensor attention_norm, ffn_norm;
+    Weight q, k, v, o, gate, up, down;
     NodeRef keys, values;  // (kv_heads, context, head) of the cache
   };
   struct Step {
@@ -58,7 +60,16 @@ class Llama {
   };
   Tensor forward(const Tensor& tokens, int64_t batch);
   // Ready to be multiplied with weights: materialised, and quantised if that was chosen.
-  [[nodiscard]] Tensor operand(const Tensor& x) const;
+  struct Factor {
+    Tensor values;  // (batch, width)
+    // Quantised: values = scale * numbers in blocks of 32; sums are the numbers' of each block.
+    Tensor numbers;      // i8 (batch, blocks, 32)
+    Tensor scale, sums;  // f32 (batch, blocks)
+    bool quantised = false;
+  };
+  [[nodiscard]] Factor factor(const Tensor& x) const;
+  // (batch, rows) of the products with each row.
+  static Tensor linear(const Factor& x, const Weight& weight);
   Result<Step*> step(int64_t batch);
 
   std::shared_ptr<const Gguf> file_;
@@ -67,7 +78,8 @@ class Llama {
   Activations activations_ = Activations::f32;
   int64_t context_ = 0, position_ = 0;
   Symbol first_, length_, last_;  // position of the batch's first token; tokens seen after it; its last row
-  Tensor embedding_, output_norm_, output_, cosine_, sine_;
+  Tensor output_norm_, cosine_, sine_;
+  Weight embedding_, output_;
   std::vector<Layer> layers_;
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<float> logits_;

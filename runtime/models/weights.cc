@@ -18,15 +18,24 @@ Tensor nibbles(const Tensor& blocks, int64_t byte) {
   Tensor q = blocks.slice(1, byte, byte + 16);
   return cat({q & 15, q >> 4}, 1).cast(dtype::f32);
 }
+// The same as integers, by a shift that differs: the halves of a byte are then one load.
+Tensor small_numbers(const Tensor& blocks, int64_t byte) {
+  Tensor q = blocks.slice(1, byte, byte + 16).cast(dtype::u32).unsqueeze(1);
+  Tensor shift = (arange(2, dtype::u32) * 4).reshape({1, 2, 1});
+  return ((q >> shift) & 15).reshape({blocks.dim(0).size, 32}).cast(dtype::i32);
+}
 
 // clang-format off
 struct Format {
   std::string_view name;
-  Tensor (*numbers)(const Tensor& blocks);
+  Tensor (*values)(const Tensor& blocks);
+  Weight::Blocks (*parts)(const Tensor& blocks);
 } formats[] = {
-    {"Q8_0", [](const Tensor& b) { return half_at(b, 0) * b.slice(1, 2, 34).bitcast(dtype::i8).cast(dtype::f32); }},
-    {"Q4_0", [](const Tensor& b) { return half_at(b, 0) * (nibbles(b, 2) - 8.0f); }},
-    {"Q4_1", [](const Tensor& b) { return half_at(b, 0) * nibbles(b, 4) + half_at(b, 2); }},
+    {"Q8_0", [](const Tensor& b) { return half_at(b, 0) * b.slice(1, 2, 34).bitcast(dtype::i8).cast(dtype::f32); }, nullptr},
+    {"Q4_0", [](const Tensor& b) { return half_at(b, 0) * (nibbles(b, 2) - 8.0f); },
+             [](const Tensor& b) { return Weight::Blocks{small_numbers(b, 2), half_at(b, 0), half_at(b, 0) * -8.0f}; }},
+    {"Q4_1", [](const Tensor& b) { return half_at(b, 0) * nibbles(b, 4) + half_at(b, 2); },
+             [](const Tensor& b) { return Weight::Blocks{small_numbers(b, 4), half_at(b, 0), half_at(b, 2)}; }},
 };
 struct Plain {
   std::string_view name;
@@ -36,17 +45,25 @@ struct Plain {
 
 }  // namespace
 
-Tensor dequantised(const GgufTensor& t, std::shared_ptr<const void> owner) {
+Weight weight_of(const GgufTensor& t, std::shared_ptr<const void> owner) {
   Shape shape;
   for (uint32_t i = t.rank; i-- > 0;) shape.emplace_back(static_cast<int64_t>(t.dims[i]));
   for (const Plain& p : plain)
-    if (t.type->name == p.name) return from_memory(p.dtype, shape, t.data, std::move(owner)).cast(dtype::f32);
+    if (t.type->name == p.name)
+      return {from_memory(p.dtype, shape, t.data, std::move(owner)).cast(dtype::f32), {}};
   for (const Format& f : formats)
     if (t.type->name == f.name) {
       auto bytes = static_cast<int64_t>(t.type->block_bytes);
       Tensor blocks = from_memory(dtype::u8, {static_cast<int64_t>(t.data.size()) / bytes, bytes}, t.data,
                                   std::move(owner));
-      return f.numbers(blocks).reshape(shape);
+      Weight out{f.values(blocks).reshape(shape), {}};
+      if (f.parts && shape.size() == 2 && shape[1].size % 32 == 0) {
+        Weight::Blocks b = f.parts(blocks);
+        const int64_t rows = shape[0].size, count = shape[1].size / 32;
+        out.blocks = {b.numbers.reshape({rows, count, 32}), b.scale.reshape({rows, count}),
+                      b.offset.reshape({rows, count})};
+      }
+      return out;
     }
   DOORBELL_CHECK(false, "{}: the reader let type {} through", t.name, t.type->name);
   return {};

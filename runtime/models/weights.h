@@ -3,12 +3,23 @@
 // llama.cpp.
 #pragma once
 
+#include <optional>
+
 #include "runtime/load/gguf.h"
 #include "runtime/tensor.h"
 
 namespace doorbell {
 
-// The tensor in f32, numpy's order of axes (rows before columns).
-Tensor dequantised(const GgufTensor& tensor, std::shared_ptr<const void> owner);
+// A tensor in numpy's order of axes (rows before columns).
+struct Weight {
+  Tensor values;  // f32
+  // Of a matrix in blocks of 32 small integers the same taken apart: values = scale * numbers + offset.
+  struct Blocks {
+    Tensor numbers;        // i32 (rows, blocks, 32), of 4 bits without a sign
+    Tensor scale, offset;  // f32 (rows, blocks)
+  };
+  std::optional<Blocks> blocks;
+};
+Weight weight_of(const GgufTensor& tensor, std::shared_ptr<const void> owner);
 
 }  // namespace doorbell

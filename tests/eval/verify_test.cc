@@ -200,7 +200,7 @@ TEST(VerifyKernel, NamesTheFirstBrokenRule) {
       {"%9 = lane_xor f64 %8 [1]\n%10 = sink void %9\n", "has the type of its source"},
       {"%9 = lane_xor f32 %8\n%10 = sink void %9\n", "lane_xor has a source and a mask"},
       {"%9 = neg f32 %8 (2)\n%10 = sink void %9\n", "a value of a kernel has no shape"},
-      {"%9 = vec f32x2 %8 %8\n%10 = sink void %9\n", "short vectors come with lowering"},
+      {"%9 = vec f32x2 %8 %8\n%10 = sink void %9\n", "does not stand in a kernel before lowering"},
       {"%9 = alloc f32 [0 2 1]\n%10 = sink void %9\n", "alloc has the arguments id, local space, elements"},
   };
   for (const Broken& c : cases)

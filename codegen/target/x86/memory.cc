@@ -416,17 +416,36 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
   const bool gathers = uniform.terms.size() != index.terms.size();
   auto lane_offset = [&](size_t l) { return index.lanes.empty() ? 0 : index.lanes[l]; };
   const int access = static_cast<int>(t.bytes());
-  enum class Way { contiguous, same, gather };
+  enum class Way { contiguous, same, twice, permuted, gather };
   std::vector<Way> ways;
+  // The places of eight lanes, in elements from the lowest.
+  auto places = [&](size_t first) {
+    std::array<int32_t, 8> at{};
+    int64_t low = lane_offset(first);
+    for (size_t l = 0; l < at.size(); ++l) low = std::min(low, lane_offset(first + l));
+    for (size_t l = 0; l < at.size(); ++l)
+      at[l] = static_cast<int32_t>((lane_offset(first + l) - low) * element / access);
+    return std::pair(low, at);
+  };
   for (size_t p = 0; p < parts(w); ++p) {
     bool consecutive = !gathers, same = !gathers;
+    const bool eight = !gathers && !gate && n == 8 && access == 4;
+    bool twice = eight;
+    unsigned met = 0;
     const size_t first = p * static_cast<size_t>(n);
     for (size_t l = 0; l < static_cast<size_t>(n); ++l) {
       const int64_t away = (lane_offset(first + l) - lane_offset(first)) * element;
       consecutive &= away == static_cast<int64_t>(l) * access;
       same &= away == 0;
+      twice &= away == static_cast<int64_t>(l % 4) * access;
+      if (eight && element == access)
+        if (const int32_t at = places(first).second[l]; at < 8) met |= 1u << at;
     }
-    ways.push_back(consecutive ? Way::contiguous : same && !gate ? Way::same : Way::gather);
+    ways.push_back(consecutive     ? Way::contiguous
+                   : same && !gate ? Way::same
+                   : twice         ? Way::twice
+                   : met == 0xff   ? Way::permuted
+                                   : Way::gather);
   }
   // f16 that only a cast to f32 reads is converted as it is loaded.
   DType as = t;
@@ -445,6 +464,17 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
     const int64_t offset = lane_offset(first) * element;
     if (ways[p] == Way::same) {
       regs.push_back(load_broadcast(t, as, address(m, uniform, element, offset, t.bits), m.object));
+      continue;
+    }
+    if (ways[p] == Way::twice) {  // both halves read the same four
+      regs.push_back(e_.load(evex_ ? op("vbroadcastf32x4") : op("vbroadcastf128"), c,
+                             address(m, uniform, element, offset, 128), m.object));
+      continue;
+    }
+    if (ways[p] == Way::permuted) {
+      auto [low, order] = places(first);
+      Reg r = e_.load(op("vmovups"), c, address(m, uniform, element, low * element, 256), m.object);
+      regs.push_back(e_.make(op("vpermps"), c, {e_.constant(c, std::as_bytes(std::span(order))), r}));
       continue;
     }
     if (ways[p] == Way::contiguous && (!gate || access >= 4 || (evex_ && n >= 4))) {
@@ -629,21 +659,27 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
   uniform.lanes.clear();
   const bool scatters = uniform.terms.size() != index.terms.size();
   auto lane_offset = [&](size_t l) { return index.lanes.empty() ? 0 : index.lanes[l]; };
+  // A gate by the lane's number alone needs no test.
+  const Affine* known = gate && affine(gate).terms.empty() ? &affine(gate) : nullptr;
+  auto closed_lane = [&](size_t l) {
+    return known && known->constant + (known->lanes.empty() ? 0 : known->lanes[l]) == 0;
+  };
   for (size_t p = 0; p < parts(w); ++p) {
     const size_t first = p * static_cast<size_t>(n);
     bool consecutive = !scatters;
     for (size_t l = 0; l < static_cast<size_t>(n); ++l)
       consecutive &=
           (lane_offset(first + l) - lane_offset(first)) * element == static_cast<int64_t>(l) * access;
-    Reg m_part = gate ? mask(gate, p, w) : Reg{};
-    if (gate && n * w < 128) m_part = lowest(m_part, n, w);
+    consecutive &= !gate || access >= 4 || (evex_ && n >= 4);
+    Reg m_part = gate && (consecutive || !known) ? mask(gate, p, w) : Reg{};
+    if (!m_part.none() && n * w < 128) m_part = lowest(m_part, n, w);
     Reg r = part(value, p);
-    if (consecutive && (!gate || access >= 4 || (evex_ && n >= 4))) {
+    if (consecutive) {
       store_contiguous(t, n, address(m, uniform, element, lane_offset(first) * element, 0), r, m.object,
                        m_part, from);
       continue;
     }
-    if (evex_ && access >= 4) {
+    if (evex_ && access >= 4 && !known) {
       const Operand at = indexed(m, uniform, index, element, first, n, w);
       Reg k = e_.copied(gate ? m_part : lowest(n, w), RegClass::k);  // cleared as it goes
       auto& inst = e_.emit_masked(w == 64 ? op("vscatterdpd") : op("vscatterdps"), k, false,
@@ -666,12 +702,13 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
     Reg indices = scatters ? index_vector(index, first, n, 1) : Reg{};
     const RegClass ic = sized(n * 32);
     Reg closed, bits;
-    if (gate) {
+    if (gate && !known) {
       e_.program().slots.push_back({8});
       closed = e_.make(op("lea"), RegClass::gpr64, {machine::slot(0, e_.program().slots.size() - 1)});
       bits = lane_bits(m_part, w);
     }
     for (int l = 0; l < n; ++l) {
+      if (closed_lane(first + static_cast<size_t>(l))) continue;
       Operand at = plain;
       if (scatters) {
         Reg low = piece(indices, ic, RegClass::xmm, l / 4);
@@ -685,7 +722,7 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
       } else {
         at = shifted(at, lane_offset(first + static_cast<size_t>(l)) * element);
       }
-      if (gate) {
+      if (gate && !known) {
         at.bits = 0;
         Reg d = e_.copied(e_.make(op("lea"), RegClass::gpr64, {at}), RegClass::gpr64);
         e_.emit(op("test"), {use(bits, cls(RegClass::gpr32)), imm(1 << l)});

@@ -82,6 +82,13 @@ Native supported_by(Features features) {
   };
 }
 
+std::vector<size_t> matrix_rows(Features features) {
+  std::vector<size_t> rows;
+  for (size_t i = 0; i < std::size(matrix_units); ++i)
+    if (has_unit(i, features)) rows.push_back(i);
+  return rows;
+}
+
 Status check_supported(const Lowered& kernel, Features features) {
   const auto native = supported_by(features);
   for (const Node* node : kernel.body) {

@@ -14,6 +14,9 @@ bool supported(doorbell::Op op, DType from, DType to);
 // By one of these features: those with FP16 compute in f16, too.
 Native supported_by(Features features);
 
+// The rows of matrix_units[] that a machine of these features has, best first.
+std::vector<size_t> matrix_rows(Features features);
+
 // An error that names the first node of the kernel that is not, or whose matrix unit this processor lacks.
 Status check_supported(const Lowered& kernel, Features features);
 bool has_unit(size_t row, Features features);  // of matrix_unit.h

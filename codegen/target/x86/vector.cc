@@ -354,7 +354,8 @@ void Selector::contract(const Node* node) {
       pairs = e_.make(op("vpmaddubsw"), c, {a, b});
       with = e_.splat(32, c, 0x00010001);
     }
-    regs.push_back(e_.make(op("vpaddd"), c, {acc, e_.make(op("vpmaddwd"), c, {pairs, with})}));
+    Reg sum = e_.make(op("vpmaddwd"), c, {pairs, with});
+    regs.push_back(node->src[0]->is_const(0) ? sum : e_.make(op("vpaddd"), c, {acc, sum}));
   }
   set(node, std::move(regs));
 }
