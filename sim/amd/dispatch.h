@@ -21,6 +21,11 @@ namespace doorbell::sim::amd {
 
 struct Gpu;  // sim/amd/gpu.h
 
+// FLAT addresses whose upper 32 bits are these reach LDS and scratch (SH_MEM_BASES; Linux gmc_v10_0.c: shared
+// and private apertures). KFD's GET_PROCESS_APERTURES reports them.
+inline constexpr uint64_t shared_aperture = 0x2000000000000000;
+inline constexpr uint64_t private_aperture = 0x1000000000000000;
+
 struct Dispatch {
   uint64_t code = 0;  // address of the first instruction
   uint32_t rsrc1 =
@@ -60,6 +65,18 @@ struct Dispatch {
   Strict strict;
 };
 
+// The registers of one wave. `vgpr[i * lanes + lane]` is lane `lane` of VGPR i; `sgpr` is numbered as
+// codegen/isa/amd/inst.h numbers scalar operands (vcc 106, m0 125, exec 126).
+struct WaveRegisters {
+  uint32_t workgroup[3] = {};
+  uint32_t wave = 0;  // within the workgroup
+  uint32_t lanes = 0, vgprs = 0;
+  uint32_t* vgpr = nullptr;
+  uint32_t* sgpr = nullptr;
+  uint32_t* scc = nullptr;
+  uint32_t* mode = nullptr;
+};
+
 // How the waves of a dispatch reach what lies outside of the compute units. Called from any of run()'s
 // threads. An empty function is answered with a default.
 struct Surroundings {
@@ -73,6 +90,9 @@ struct Surroundings {
   // True while another queue or the host may still write what waves wait for: then waves that poll memory are
   // no hang. Default: false.
   std::function<bool()> others_run;
+  // For tools: each wave before its first instruction, when what the function leaves in the registers counts
+  // as written by somebody, and after its last one. Called from any of run()'s threads.
+  std::function<void(const WaveRegisters&)> begin, end;
   // Set to true by anyone to end the dispatch early (the queue is destroyed).
   const std::atomic<bool>* stop = nullptr;
 };

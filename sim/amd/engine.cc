@@ -5,10 +5,6 @@
 
 namespace doorbell::sim::amd {
 
-// Absent from programs that bring their own (Hooks::launch).
-Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings& around)
-    __attribute__((weak));
-
 namespace {
 
 namespace aql = doorbell::amd::aql;

@@ -7,6 +7,8 @@
 namespace doorbell::sim::amd {
 namespace {
 
+std::atomic<uint64_t> next_id{1};
+
 constexpr unsigned level_shift[] = {30, 21, 12};  // what one slot of each level spans, as a power of two
 
 constexpr uintptr_t tagged(const Region* region) {
@@ -37,7 +39,7 @@ void fill_fresh(std::span<std::byte> memory) {
   std::fill(words, words + memory.size() / 4, fresh_word);
 }
 
-Vm::Vm() : top_(new Slot[uint64_t{1} << (va_bits - 30)]()) {}
+Vm::Vm() : id_(next_id.fetch_add(1)), top_(new Slot[uint64_t{1} << (va_bits - 30)]()) {}
 
 Vm::~Vm() { DOORBELL_CHECK(readers_.empty(), "{} readers outlive their address space", readers_.size()); }
 

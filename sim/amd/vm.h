@@ -83,6 +83,8 @@ class Vm {
   // their rest stays mapped. Unmapped parts are ignored; returns how many bytes were mapped. Must not be
   // called by a thread that has a reader online.
   uint64_t unmap(uint64_t va, uint64_t bytes);
+  // A number that no other address space of this process has or had.
+  [[nodiscard]] uint64_t id() const { return id_; }
   // Every region, by address. A snapshot.
   [[nodiscard]] std::vector<Region> regions() const;
 
@@ -148,6 +150,7 @@ class Vm {
   void place(Slot& slot, unsigned level, uint64_t slot_va, uint64_t begin, uint64_t end,
              const Region* region);
 
+  uint64_t id_;
   mutable std::mutex mutex_;                            // map, unmap, the list of readers
   std::unique_ptr<Slot[]> top_;                         // one slot a GiB
   std::vector<std::unique_ptr<Node>> nodes_;            // live as long as the Vm

@@ -1,0 +1,316 @@
+// From bytes to steps: the decoder's instructions with their meaning and their operands resolved.
+#include <algorithm>
+#include <cstring>
+
+#include "sim/amd/wave/context.h"
+#include "sim/amd/wave/semantics.h"
+
+namespace doorbell::sim::amd {
+namespace {
+
+namespace isa = doorbell::amd;
+using isa::Encoding;
+using isa::Format;
+using isa::Inst;
+using isa::Operand;
+using isa::OperandRow;
+using isa::Row;
+
+constexpr uint32_t longest_block = 64;  // instructions
+
+void touch(Step& s, uint16_t first, unsigned count, bool vector, bool read, bool write) {
+  if (count == 0 || s.touches == std::size(s.touch)) return;
+  s.touch[s.touches++] = {first, static_cast<uint8_t>(count), vector, read, write};
+}
+
+Place place(const Operand& x, const OperandRow& o, unsigned wave, unsigned number) {
+  Place p;
+  p.dwords = static_cast<uint8_t>(x.dwords ? x.dwords : o.dwords(static_cast<int>(wave)));
+  p.index = x.index;
+  p.bits = o.bits;
+  p.count = o.count;
+  p.is_float = o.data == isa::Data::f || o.data == isa::Data::bf;
+  p.number = static_cast<uint8_t>(number);
+  p.high = x.high;
+  switch (x.kind) {
+    case Operand::Kind::vgpr: p.kind = Place::vgpr; break;
+    case Operand::Kind::sgpr:
+      p.kind = o.data == isa::Data::mask ? Place::mask : Place::scalar;
+      if (x.index == reg::null) p.kind = Place::constant;
+      break;
+    case Operand::Kind::constant:
+    case Operand::Kind::literal:
+      p.kind = Place::constant;
+      p.value = isa::constant_bits(x, o);
+      break;
+    case Operand::Kind::special:
+      p.kind = Place::constant;
+      switch (x.index) {
+        case isa::special::vccz: p.kind = Place::vccz; break;
+        case isa::special::execz: p.kind = Place::execz; break;
+        case isa::special::scc: p.kind = Place::scc; break;
+        // As a 32-bit operand these read as their low, as a 64-bit one as both words.
+        case isa::special::shared_base: p.value = shared_aperture; break;
+        case isa::special::shared_limit: p.value = shared_aperture | 0xffffffff; break;
+        case isa::special::private_base: p.value = private_aperture; break;
+        case isa::special::private_limit: p.value = private_aperture | 0xffffffff; break;
+        default: p.value = 0;
+      }
+      break;
+    default: break;
+  }
+  return p;
+}
+
+// Modifiers that change what a vector instruction computes from, or where its result goes.
+bool modified(const Inst& inst, const Step& s) {
+  const isa::Modifiers& m = inst.mods;
+  if (inst.encoding != Encoding::base && inst.encoding != Encoding::vop3) return true;
+  if (m.neg || m.abs || m.neg_hi || m.op_sel || m.clamp || m.omod || s.half || s.mix) return true;
+  for (unsigned i = 0; i < s.sources; ++i) {
+    if (s.s[i].high) return true;
+    if (s.s[i].count == 2 && s.s[i].bits == 16 && s.s[i].number < 3 && !(m.op_sel_hi >> s.s[i].number & 1))
+      return true;
+  }
+  return false;
+}
+
+unsigned source_number(isa::Slot slot) {
+  switch (slot) {
+    case isa::Slot::src0: return 0;
+    case isa::Slot::src1: return 1;
+    case isa::Slot::src2: return 2;
+    default: return 7;
+  }
+}
+
+// Fills a step from operands [first, ...) of the instruction; a half of a VOPD pair has a row of its own.
+void fill(Step& s, const Inst& inst, isa::Op op, unsigned first, isa::Target target, uint64_t pc) {
+  const Row& row = isa::row(op);
+  const Semantics& meaning = semantics(op);
+  s.run = meaning.run;
+  s.lanes = meaning.lanes;
+  s.saturating = meaning.saturating;
+  s.scalar = meaning.scalar;
+  s.validity = meaning.validity;
+  s.row = static_cast<uint16_t>(op);
+  s.inst = &inst;
+  unsigned wave = target.wave;
+  bool vop = row.format >= Format::vop2 && row.format <= Format::vopd;
+  bool memory = row.format >= Format::ds;
+  bool atomic_returns = !row.atomic || inst.mods.glc;
+
+  Place accumulators[2], masks[2];
+  unsigned accumulator_count = 0, mask_count = 0;
+  for (unsigned i = 0; i < row.count; ++i) {
+    const OperandRow& o = row.operands[i];
+    const Operand& x = inst.operands[first + i];
+    if (x.kind == Operand::Kind::none) continue;
+    if (x.kind == Operand::Kind::imm) {
+      s.k = x.value;
+      if (o.field == isa::Field::k16) s.k = static_cast<int16_t>(x.value);
+      if (o.field == isa::Field::rel)
+        s.k = static_cast<int64_t>(pc) + 4 + 4 * static_cast<int64_t>(static_cast<int16_t>(x.value));
+      continue;
+    }
+    unsigned dwords = x.dwords ? x.dwords : static_cast<unsigned>(o.dwords(static_cast<int>(wave)));
+    bool writes = o.writes && !(memory && row.atomic && !atomic_returns);
+    bool null = x.kind == Operand::Kind::sgpr && x.index == reg::null;
+    if (x.kind == Operand::Kind::vgpr) touch(s, x.index, dwords, true, o.reads, writes);
+    if (x.kind == Operand::Kind::sgpr && !null) touch(s, x.index, dwords, false, o.reads, writes);
+    if (o.writes && !memory) {
+      uint16_t index = null ? reg::bin : x.index;
+      if (o.data == isa::Data::mask && vop) {
+        s.m = index;
+        s.m_dwords = static_cast<uint8_t>(wave / 32);
+      } else {
+        s.d = index;
+        s.d_dwords = static_cast<uint8_t>(dwords);
+        s.d_bits = o.bits;
+        s.to_scalar = x.kind == Operand::Kind::sgpr;
+        s.half = vop && !s.to_scalar && o.bits * o.count < 32;
+        s.half_high = x.high || (inst.mods.op_sel >> 3 & 1);
+        if (vop && (o.data == isa::Data::f || o.data == isa::Data::bf)) s.is_float = true;
+        if (o.reads) {
+          if (vop && o.slot != isa::Slot::src0) accumulators[accumulator_count++] = place(x, o, wave, 7);
+          s.reads_d = true;
+        }
+      }
+      if (!(o.reads && source_number(o.slot) < 3)) continue;  // v_swap's source is written too
+    }
+    if (memory) continue;
+    Place p = place(x, o, wave, source_number(o.slot));
+    if (vop && p.is_float) s.is_float = true;
+    if (p.kind == Place::mask) masks[mask_count++] = p;
+    else if (s.sources < std::size(s.s)) s.s[s.sources++] = p;
+  }
+  auto append = [&](const Place& p) {
+    if (s.sources < std::size(s.s)) s.s[s.sources++] = p;
+  };
+  if (vop) {
+    for (unsigned i = 0; i < accumulator_count; ++i) append(accumulators[i]);
+    for (unsigned i = 0; i < mask_count; ++i) append(masks[i]);
+    if (row.reads & isa::implicit::vcc) {
+      Place p;
+      p.kind = Place::mask;
+      p.index = reg::vcc;
+      p.number = 7;
+      append(p);
+    }
+    if (row.writes & isa::implicit::exec) {
+      s.m = reg::exec;
+      s.m_dwords = static_cast<uint8_t>(wave / 32);
+    }
+    s.mix = row.name.starts_with("v_fma_mix");
+    if (row.name == "v_fma_mixhi_f16") s.half_high = true;
+    s.mode32 = s.d_dwords ? s.d_bits == 32 : s.sources > 0 && s.s[0].bits == 32;
+    s.plain = !modified(inst, s);
+  }
+  s.writes_exec = !vop && ((row.writes & isa::implicit::exec) ||
+                           (s.d_dwords && s.d >= reg::exec - (s.d_dwords - 1u) && s.d <= reg::exec + 1u));
+  if (row.reads & isa::implicit::vcc) touch(s, reg::vcc, wave / 32, false, true, false);
+  if (row.reads & isa::implicit::m0) touch(s, reg::m0, 1, false, true, false);
+  if (row.writes & isa::implicit::vcc) touch(s, reg::vcc, wave / 32, false, false, true);
+}
+
+bool ends_block(const Row& row) {
+  return row.unit == isa::Unit::branch || row.name == "s_barrier" || row.name == "s_sleep" ||
+         row.name == "s_icache_inv";
+}
+
+bool reads(const Step& s, uint16_t vgpr) {
+  return std::any_of(s.touch, s.touch + s.touches, [&](const Touch& t) {
+    return t.vector && t.read && t.first <= vgpr && vgpr < t.first + t.count;
+  });
+}
+
+// A pair of which the second half reads what the first one writes: both read before either writes.
+bool run_pair(Wave& w, const Step& s) {
+  const Step& second = (&s)[1];
+  uint32_t old[64], now[64];
+  uint32_t* d = w.vgpr(s.d);
+  uint64_t old_valid = w.valid[s.d];
+  std::memcpy(old, d, w.stride * 4);
+  if (!simd().valu(w, s)) return false;
+  std::memcpy(now, d, w.stride * 4);
+  uint64_t now_valid = w.valid[s.d];
+  std::memcpy(d, old, w.stride * 4);
+  w.valid[s.d] = old_valid;
+  if (!simd().valu(w, second)) return false;
+  std::memcpy(d, now, w.stride * 4);
+  w.valid[s.d] = now_valid;
+  return true;
+}
+bool run_nothing(Wave&, const Step&) { return true; }
+
+}  // namespace
+
+bool CodeCache::still(const Vm::Reader& reader, Code& code) const {
+  const Region* region = reader.find(code.block.pc, code.bytes.size(), access_execute);
+  return region && std::memcmp(region->at(code.block.pc), code.bytes.data(), code.bytes.size()) == 0;
+}
+
+Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) {
+  auto known = at_.find(pc);
+  if (known != at_.end()) {
+    Code& code = *known->second;
+    if (code.block.checked == epoch_) return &code.block;
+    if (still(reader, code)) {
+      code.block.checked = epoch_;
+      return &code.block;
+    }
+    stale_.push_back(std::move(known->second));
+    at_.erase(known);
+  }
+  auto code = std::make_unique<Code>();
+  code->insts.reserve(longest_block);  // steps point into it
+  uint64_t at = pc;
+  bool ended = false;
+  while (!ended && code->insts.size() < longest_block) {
+    // Instructions are at most three dwords; a region may end behind one.
+    std::byte word[12];
+    size_t have = 0;
+    while (have < sizeof word) {
+      const Region* region = reader.find(at + have, 4, access_execute);
+      if (!region) break;
+      std::memcpy(word + have, region->at(at + have), 4);
+      have += 4;
+    }
+    if (have == 0) {
+      missing = {Missing::fetch, at, reader.vm().explain(at, 4, access_execute)};
+      break;
+    }
+    Result<isa::Decoded> decoded = isa::decode(std::span(word, have), target_);
+    if (!decoded.ok()) {
+      missing = {Missing::illegal, at, decoded.error().message};
+      break;
+    }
+    code->insts.push_back(decoded->inst);
+    const Inst& inst = code->insts.back();
+    const Row& row = isa::row(inst);
+    auto step = [&](isa::Op op, unsigned first) -> Step& {
+      Step& s = code->steps.emplace_back();
+      fill(s, inst, op, first, target_, at);
+      s.offset = static_cast<uint32_t>(at - pc);
+      s.bytes = static_cast<uint8_t>(decoded->length);
+      for (unsigned i = 0; i < s.touches; ++i) {
+        if (s.touch[i].vector)
+          code->block.vgprs = std::max(code->block.vgprs, s.touch[i].first + uint32_t{s.touch[i].count});
+      }
+      return s;
+    };
+    step(inst.op, 0);
+    if (row.format == Format::vopd) {
+      step(inst.op_y, isa::vopd_second);
+      Step& x = code->steps[code->steps.size() - 2];
+      Step& y = code->steps.back();
+      if (reads(y, x.d)) {
+        if (reads(x, y.d)) {
+          x.run = run_pair;
+          y.run = run_nothing;
+        } else {
+          std::swap(x, y);
+        }
+      }
+    }
+    code->bytes.insert(code->bytes.end(), word, word + decoded->length);
+    at += decoded->length;
+    ended = ends_block(row);
+  }
+  if (code->insts.empty()) return nullptr;
+  if (!ended) {
+    // The next block reports what cannot be fetched or decoded, if it is reached.
+    Step& s = code->steps.emplace_back();
+    s.run = run_fall_through;
+    s.offset = static_cast<uint32_t>(at - pc);
+    s.inst = &code->insts.back();
+  }
+  Block& block = code->block;
+  block.pc = pc;
+  block.bytes = static_cast<uint32_t>(at - pc);
+  block.count = static_cast<uint32_t>(code->insts.size());
+  block.checked = epoch_;
+  block.steps = code->steps.data();
+  return &at_.emplace(pc, std::move(code)).first->second->block;
+}
+
+void CodeCache::trim() {
+  constexpr size_t many = 100000;
+  if (at_.size() + stale_.size() < many) return;
+  at_.clear();
+  stale_.clear();
+}
+
+void CodeCache::take_counts(std::vector<uint64_t>& counts) {
+  counts.resize(isa::rows().size());
+  auto take = [&](Code& code) {
+    for (const Step& s : code.steps) {
+      if (s.run != run_fall_through) counts[s.row] += code.block.executions;
+    }
+    code.block.executions = 0;
+  };
+  for (auto& [pc, code] : at_) take(*code);
+  for (auto& code : stale_) take(*code);
+}
+
+}  // namespace doorbell::sim::amd

@@ -1,0 +1,103 @@
+// What the waves of one dispatch share on one host thread, and what they need of the world.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "codegen/isa/amd/amd.h"
+#include "sim/amd/dispatch.h"
+#include "sim/amd/gpu.h"
+#include "sim/amd/wave/wave.h"
+
+namespace doorbell::sim::amd {
+
+// Decoded code of one address space for one target, of one thread. Blocks stay valid as long as memory holds
+// the bytes they were decoded from, which is checked when a block is first met in an epoch: each dispatch and
+// each s_icache_inv begins one.
+class CodeCache {
+ public:
+  explicit CodeCache(doorbell::amd::Target target) : target_(target) {}
+  [[nodiscard]] doorbell::amd::Target target() const { return target_; }
+  void begin_epoch() { ++epoch_; }
+  // Throws away what is cached if it has become much. Only while no wave runs.
+  void trim();
+
+  // The block at `pc`, or null: then `missing` says why.
+  struct Missing {
+    enum Kind : uint8_t { fetch, illegal } kind = fetch;
+    uint64_t address = 0;
+    std::string text;
+  };
+  Block* find(const Vm::Reader& reader, uint64_t pc, Missing& missing);
+  [[nodiscard]] bool fresh(const Block& block) const { return block.checked == epoch_; }
+
+  // Executions of each row since the last call, added to `counts` (one per row of the instruction table).
+  void take_counts(std::vector<uint64_t>& counts);
+
+ private:
+  struct Code {
+    Block block;
+    std::vector<Step> steps;
+    std::vector<doorbell::amd::Inst> insts;
+    std::vector<std::byte> bytes;
+  };
+  bool still(const Vm::Reader& reader, Code& code) const;
+
+  doorbell::amd::Target target_;
+  uint64_t epoch_ = 1;
+  std::unordered_map<uint64_t, std::unique_ptr<Code>> at_;
+  std::vector<std::unique_ptr<Code>> stale_;  // successors may still point at them
+};
+
+// A workgroup that is resident.
+struct Group {
+  uint32_t id[3] = {};
+  std::vector<std::unique_ptr<Wave>> waves;
+  std::vector<uint32_t> lds;        // dwords
+  std::vector<uint32_t> lds_valid;  // a bit for each dword
+  uint32_t lds_bytes = 0;
+  uint32_t running = 0;  // waves that have not ended
+  uint32_t at_barrier = 0;
+  uint64_t barrier_pc = 0;
+};
+
+struct Context {
+  Context(const Gpu& gpu_, Vm& vm, const Dispatch& dispatch_, const Surroundings& surroundings_)
+      : gpu(gpu_), reader(vm), dispatch(dispatch_), surroundings(surroundings_) {}
+
+  const Gpu& gpu;
+  Vm::Reader reader;
+  const Dispatch& dispatch;
+  const Surroundings& surroundings;
+  CodeCache* code = nullptr;
+  Fault fault;  // the first one
+
+  // The regions met last.
+  std::array<const Region*, 4> regions{};
+  uint32_t next_region = 0;
+
+  [[nodiscard]] const Region* region(uint64_t va, uint64_t bytes) {
+    for (const Region* known : regions) {
+      if (known && known->covers(va, bytes)) return known;
+    }
+    const Region* found = reader.find(va);
+    if (found) regions[next_region++ % regions.size()] = found;
+    return found && found->covers(va, bytes) ? found : nullptr;
+  }
+  void forget_regions() { regions = {}; }
+  [[nodiscard]] bool on(Check check) const { return dispatch.strict.on(check); }
+  [[nodiscard]] bool gfx10() const { return gpu.arch == doorbell::amd::Arch::gfx1030; }
+};
+
+// Passes a fault that does not stop anything on to whoever listens.
+void report(const Surroundings& surroundings, const Fault& fault);
+
+// Runs the wave until it stops or has executed `budget` instructions (then Stop::none).
+Stop execute(Wave&, uint64_t budget);
+
+}  // namespace doorbell::sim::amd

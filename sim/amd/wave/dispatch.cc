@@ -1,0 +1,470 @@
+// run(): workgroups over host threads, the initial state of waves, barriers, hangs.
+//
+// Each participating thread takes workgroups from the grid and runs the waves of one in turns. A workgroup
+// that does not end soon may be waiting for another one, so that more and more of them become resident beside
+// it, as many as the compute units could hold; then their waves take turns too.
+//
+// Initial state of waves: LLVM "User Guide for AMDGPU Backend", Initial Kernel Execution State; the fields of
+// RSRC1 and RSRC2: compute_pgm_rsrc1, compute_pgm_rsrc2 there.
+#include "sim/amd/dispatch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "sim/amd/gpu.h"
+#include "sim/amd/wave/context.h"
+#include "sim/amd/wave/counts.h"
+#include "sim/amd/wave/semantics.h"
+
+namespace doorbell::sim::amd {
+namespace {
+
+namespace isa = doorbell::amd;
+
+constexpr uint64_t slice = 20'000;  // instructions of a wave before the next one has its turn
+constexpr uint64_t patience =
+    200'000;  // instructions of a workgroup before another one is brought in beside it
+
+// ---- counts of executions ----
+
+std::mutex counts_mutex;
+std::vector<uint64_t>& counts() {
+  static std::vector<uint64_t> all(isa::rows().size());
+  return all;
+}
+
+// ---- decoded code, kept from one dispatch to the next ----
+
+// A cache belongs to one thread at a time, and to one address space for as long as that lives.
+struct CachePool {
+  struct Entry {
+    uint64_t vm;
+    std::unique_ptr<CodeCache> cache;
+  };
+  std::mutex mutex;
+  std::deque<Entry> idle;
+
+  std::unique_ptr<CodeCache> take(uint64_t vm, isa::Target target) {
+    std::lock_guard lock(mutex);
+    for (auto it = idle.begin(); it != idle.end(); ++it) {
+      if (it->vm == vm && it->cache->target() == target) {
+        auto cache = std::move(it->cache);
+        idle.erase(it);
+        return cache;
+      }
+    }
+    return std::make_unique<CodeCache>(target);
+  }
+  void give(uint64_t vm, std::unique_ptr<CodeCache> cache) {
+    cache->trim();
+    std::lock_guard lock(mutex);
+    idle.push_front({vm, std::move(cache)});
+    if (idle.size() > 64) idle.pop_back();
+  }
+};
+CachePool& caches() {
+  static CachePool pool;
+  return pool;
+}
+
+// ---- resources ----
+
+struct Shape {
+  uint32_t lanes = 32;
+  uint32_t groups[3] = {};
+  uint64_t total = 0;        // workgroups
+  uint32_t group_waves = 0;  // waves of a whole workgroup
+  uint32_t vgprs = 0;        // per wave, as allocated
+  uint32_t resident = 1;     // workgroups at a time on the whole GPU
+};
+
+bool field(uint32_t word, int bit) { return word >> bit & 1; }
+
+// What the GPU can hold, or why it cannot.
+bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
+  auto refuse = [&](Check check, std::string text) {
+    if (!d.strict.on(check)) return true;
+    fault.kind = check_row(check).kind;
+    fault.check = check;
+    fault.queue = d.queue;
+    fault.kernel = d.kernel;
+    fault.packet = d.packet;
+    fault.has_packet = d.has_packet;
+    fault.text = std::move(text);
+    return false;
+  };
+  shape.lanes = d.wave32 ? 32 : 64;
+  uint64_t items = 1;
+  shape.total = 1;
+  for (int i = 0; i < 3; ++i) {
+    uint32_t size = std::max(d.workgroup[i], 1u);
+    shape.groups[i] = static_cast<uint32_t>((uint64_t{d.grid[i]} + size - 1) / size);
+    shape.total *= shape.groups[i];
+    items *= size;
+  }
+  if (items > 1024 && !refuse(Check::waves_oversubscribed,
+                              fmt::format("a workgroup of {} x {} x {} work-items; at most 1024 fit",
+                                          d.workgroup[0], d.workgroup[1], d.workgroup[2]))) {
+    return false;
+  }
+  shape.group_waves = static_cast<uint32_t>((items + shape.lanes - 1) / shape.lanes);
+  uint32_t encoding = d.wave32 ? gpu.vgpr_encoding : gpu.vgpr_encoding / 2u;
+  uint32_t granule = d.wave32 ? gpu.vgpr_granule : gpu.vgpr_granule / 2u;
+  shape.vgprs = ((d.rsrc1 & 63) + 1) * encoding;
+  uint32_t held = (shape.vgprs + granule - 1) / granule * granule * (d.wave32 ? 1 : 2);
+  uint32_t per_simd = std::min<uint32_t>(gpu.waves_per_simd, gpu.vgprs_per_simd / std::max(held, 1u));
+  // A workgroup lives on one CU, or in WGP mode (RSRC1 bit 29) on two.
+  uint32_t simds = gpu.simds_per_cu * (field(d.rsrc1, 29) ? 2u : 1u);
+  if ((shape.vgprs > 256 || per_simd * simds < shape.group_waves) &&
+      !refuse(Check::registers_oversubscribed,
+              fmt::format("{} waves of {} vector registers each; {} SIMDs hold {} such waves",
+                          shape.group_waves, shape.vgprs, simds, per_simd * simds))) {
+    return false;
+  }
+  uint32_t lds = (d.lds_bytes + gpu.lds_granule - 1) / gpu.lds_granule * gpu.lds_granule;
+  if (lds > gpu.lds_per_workgroup &&
+      !refuse(Check::lds_oversubscribed,
+              fmt::format("{} bytes of LDS; a workgroup can have {}", d.lds_bytes, gpu.lds_per_workgroup))) {
+    return false;
+  }
+  uint64_t units = gpu.cus() / (field(d.rsrc1, 29) ? 2u : 1u);
+  uint64_t by_waves = std::max<uint64_t>(1, uint64_t{per_simd} * simds / std::max(shape.group_waves, 1u));
+  uint64_t lds_unit = uint64_t{gpu.lds_per_cu} * (field(d.rsrc1, 29) ? 2u : 1u);
+  uint64_t by_lds = lds == 0 ? by_waves : std::max<uint64_t>(1, lds_unit / lds);
+  shape.resident = static_cast<uint32_t>(std::max<uint64_t>(1, units * std::min(by_waves, by_lds)));
+  if (d.scratch_wave_bytes != 0) {
+    shape.resident =
+        std::min(shape.resident, std::max(1u, d.scratch_waves / std::max(shape.group_waves, 1u)));
+  }
+  return true;
+}
+
+// ---- one dispatch ----
+
+// Scratch slots in use. A slot belongs to a wave as long as it lives.
+class Slots {
+ public:
+  explicit Slots(uint32_t count) {
+    for (uint32_t i = count; i-- > 0;) free_.push_back(i);
+  }
+  bool take(uint32_t count, std::vector<uint32_t>& into) {
+    std::lock_guard lock(mutex_);
+    if (free_.size() < count) return false;
+    for (uint32_t i = 0; i < count; ++i) {
+      into.push_back(free_.back());
+      free_.pop_back();
+    }
+    return true;
+  }
+  void give(const std::vector<uint32_t>& slots) {
+    std::lock_guard lock(mutex_);
+    free_.insert(free_.end(), slots.begin(), slots.end());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<uint32_t> free_;
+};
+
+struct Resident : Group {
+  std::vector<uint32_t> slots;
+  std::vector<uint32_t> vgprs;  // of all waves
+};
+
+struct Job {
+  Job(const Gpu& gpu_, Vm& vm_, const Dispatch& dispatch, const Surroundings& surroundings_)
+      : gpu(gpu_), vm(vm_), d(dispatch), surroundings(surroundings_), slots(dispatch.scratch_waves) {}
+
+  const Gpu& gpu;
+  Vm& vm;
+  const Dispatch& d;
+  const Surroundings& surroundings;
+  Shape shape;
+  Slots slots;
+  std::atomic<uint64_t> next{0};      // workgroup
+  std::atomic<uint32_t> resident{0};  // workgroups, on all threads
+  std::atomic<bool> stopping{false};
+  std::atomic<uint64_t> instructions{0}, waves{0};
+  std::mutex mutex;
+  Fault fault;
+
+  [[nodiscard]] bool stop() const {
+    return stopping.load(std::memory_order_relaxed) ||
+           (surroundings.stop && surroundings.stop->load(std::memory_order_relaxed));
+  }
+};
+
+void set_known(Wave& w, uint32_t index, uint32_t value) {
+  w.s[index] = value;
+  w.sv[index] = ~uint32_t{0};
+}
+
+// Brings a wave into the state in which the hardware starts it. `extent` is the size of the workgroup, which
+// is smaller than Dispatch::workgroup at the edge of the grid.
+void start(Wave& w, Job& job, Resident& group, Context& context, uint32_t id, const uint32_t* extent,
+           uint32_t* vgprs) {
+  const Dispatch& d = job.d;
+  uint32_t lanes = job.shape.lanes;
+  w = Wave();
+  w.context = &context;
+  w.group = &group;
+  w.id = id;
+  w.stride = lanes;
+  w.all_lanes = lanes == 32 ? 0xffffffff : ~uint64_t{0};
+  w.v = vgprs;
+  w.vgpr_count = job.shape.vgprs;
+  w.pc = d.code;
+  w.valid[reg::always_valid] = ~uint64_t{0};
+  for (uint32_t& word : w.s) word = fresh_word;
+  w.s[reg::null] = 0;
+  w.sv[reg::null] = ~uint32_t{0};
+  set_wave_mode(w, (d.rsrc1 >> 12 & 0xff) | static_cast<uint32_t>(field(d.rsrc1, 21)) << 8 |
+                       static_cast<uint32_t>(field(d.rsrc1, 23)) << 9 |
+                       static_cast<uint32_t>(field(d.rsrc1, 26)) << 23);
+
+  // Scalar registers: the user's, then the system's.
+  uint32_t next = d.rsrc2 >> 1 & 31;
+  for (uint32_t i = 0; i < d.user_sgprs.size() && i < next; ++i) set_known(w, i, d.user_sgprs[i]);
+  for (int i = 0; i < 3; ++i) {
+    if (field(d.rsrc2, 7 + i)) set_known(w, next++, group.id[i]);
+  }
+  if (field(d.rsrc2, 10))
+    set_known(w, next++, (id == 0 ? 1u << 31 : 0) | static_cast<uint32_t>(group.waves.size()));
+  if (d.scratch_wave_bytes != 0) {
+    w.scratch_slot = group.slots[id];
+    uint64_t offset = uint64_t{w.scratch_slot} * d.scratch_wave_bytes;
+    w.scratch = d.scratch + offset;
+    w.scratch_bytes = d.scratch_wave_bytes;
+    if (field(d.rsrc2, 0) && context.gfx10()) set_known(w, next++, static_cast<uint32_t>(offset));
+  }
+
+  // Work-item ids: one register each, packed into v0 from gfx11 on.
+  uint64_t items = uint64_t{extent[0]} * extent[1] * extent[2], first = uint64_t{id} * lanes;
+  uint64_t exec = items - first >= lanes ? w.all_lanes : (uint64_t{1} << (items - first)) - 1;
+  set_known(w, reg::exec, static_cast<uint32_t>(exec));
+  set_known(w, reg::exec + 1, static_cast<uint32_t>(exec >> 32));
+  std::fill_n(vgprs, size_t{job.shape.vgprs} * lanes, fresh_word);
+  uint32_t ids = std::min(d.rsrc2 >> 11 & 3, 2u);
+  bool packed = !context.gfx10();
+  for (uint32_t lane = 0; lane < lanes; ++lane) {
+    uint64_t item = first + lane;
+    uint32_t x = static_cast<uint32_t>(item % extent[0]),
+             y = static_cast<uint32_t>(item / extent[0] % extent[1]),
+             z = static_cast<uint32_t>(item / (uint64_t{extent[0]} * extent[1]));
+    if (packed) {
+      vgprs[lane] = x | (ids > 0 ? y << 10 : 0) | (ids > 1 ? z << 20 : 0);
+    } else {
+      vgprs[lane] = x;
+      if (ids > 0) vgprs[lanes + lane] = y;
+      if (ids > 1) vgprs[2 * lanes + lane] = z;
+    }
+  }
+  for (uint32_t i = 0; i <= (packed ? 0 : ids); ++i) w.valid[i] = ~uint64_t{0};
+}
+
+void show(const std::function<void(const WaveRegisters&)>& to, Wave& w) {
+  WaveRegisters view;
+  std::copy_n(w.group->id, 3, view.workgroup);
+  view.wave = w.id;
+  view.lanes = w.stride;
+  view.vgprs = w.vgpr_count;
+  view.vgpr = w.v;
+  view.sgpr = w.s;
+  view.scc = &w.scc;
+  uint32_t mode = w.mode;
+  view.mode = &mode;
+  to(view);
+  set_wave_mode(w, mode);
+}
+
+// The next workgroup of the grid, or null: none is left, or its scratch must wait for others to end.
+std::unique_ptr<Resident> admit(Job& job, Context& context) {
+  const Dispatch& d = job.d;
+  const Shape& shape = job.shape;
+  if (job.resident.fetch_add(1) >= shape.resident) {
+    job.resident.fetch_sub(1);
+    return nullptr;
+  }
+  std::vector<uint32_t> slots;
+  if (d.scratch_wave_bytes != 0 && !job.slots.take(shape.group_waves, slots)) {
+    job.resident.fetch_sub(1);
+    return nullptr;
+  }
+  uint64_t index = job.next.fetch_add(1);
+  if (index >= shape.total) {
+    job.slots.give(slots);
+    job.resident.fetch_sub(1);
+    return nullptr;
+  }
+  auto group = std::make_unique<Resident>();
+  uint32_t place[3] = {static_cast<uint32_t>(index % shape.groups[0]),
+                       static_cast<uint32_t>(index / shape.groups[0] % shape.groups[1]),
+                       static_cast<uint32_t>(index / (uint64_t{shape.groups[0]} * shape.groups[1]))};
+  uint32_t extent[3];
+  for (int i = 0; i < 3; ++i) {
+    group->id[i] = d.first[i] + place[i];
+    extent[i] = static_cast<uint32_t>(
+        std::min<uint64_t>(d.workgroup[i], d.grid[i] - uint64_t{place[i]} * d.workgroup[i]));
+  }
+  uint64_t items = uint64_t{extent[0]} * extent[1] * extent[2];
+  auto waves = static_cast<uint32_t>((items + shape.lanes - 1) / shape.lanes);
+  group->slots = std::move(slots);
+  group->lds_bytes = d.lds_bytes;
+  group->lds.assign((d.lds_bytes + 3) / 4 + 4, fresh_word);
+  group->lds_valid.assign(group->lds.size() / 32 + 1, 0);
+  group->vgprs.resize(size_t{waves} * shape.vgprs * shape.lanes);
+  for (uint32_t i = 0; i < waves; ++i) group->waves.push_back(std::make_unique<Wave>());
+  for (uint32_t i = 0; i < waves; ++i) {
+    start(*group->waves[i], job, *group, context, i, extent,
+          group->vgprs.data() + size_t{i} * shape.vgprs * shape.lanes);
+  }
+  if (job.surroundings.begin) {
+    for (auto& wave : group->waves) {
+      show(job.surroundings.begin, *wave);
+      std::fill_n(wave->valid, reg::vgprs, ~uint64_t{0});
+      std::fill_n(wave->sv, reg::scalars, ~uint32_t{0});
+      wave->scc_valid = true;
+    }
+  }
+  group->running = waves;
+  job.waves.fetch_add(waves);
+  return group;
+}
+
+void retire(Job& job, const Resident& group) {
+  uint64_t instructions = 0;
+  for (const auto& wave : group.waves) instructions += wave->instructions;
+  job.instructions.fetch_add(instructions);
+  job.slots.give(group.slots);
+  job.resident.fetch_sub(1);
+}
+
+void fail(Job& job, Fault fault) {
+  std::lock_guard lock(job.mutex);
+  if (!job.fault) job.fault = std::move(fault);
+  job.stopping = true;
+}
+
+// All waves that still run have come to the barrier: they go on.
+void release(Resident& group) {
+  group.at_barrier = 0;
+  for (auto& wave : group.waves) {
+    if (wave->stop == Stop::barrier) wave->stop = Stop::none;
+  }
+}
+
+// Gives each wave of the group a turn. False if the dispatch must end.
+bool turn(Job& job, Resident& group, Context& context) {
+  for (auto& wave : group.waves) {
+    Wave& w = *wave;
+    if (w.stop == Stop::ended || w.stop == Stop::barrier) continue;
+    if (context.reader.quiesce()) context.forget_regions();
+    switch (execute(w, slice)) {
+      case Stop::none:
+      case Stop::yield: break;
+      case Stop::barrier:
+        if (group.at_barrier == 0) group.barrier_pc = w.barrier_pc;
+        else if (group.barrier_pc != w.barrier_pc &&
+                 !violates(w, *w.at, Check::barrier_mismatch,
+                           fmt::format("other waves wait at the barrier at pc {:#x}", group.barrier_pc))) {
+          fail(job, context.fault);
+          return false;
+        }
+        ++group.at_barrier;
+        break;
+      case Stop::ended:
+        if (job.surroundings.end) show(job.surroundings.end, w);
+        --group.running;
+        break;
+      case Stop::fault: fail(job, context.fault); return false;
+    }
+    if (group.at_barrier != 0 && group.at_barrier == group.running) release(group);
+    if (job.stop()) return false;
+  }
+  return true;
+}
+
+// What one thread does for a dispatch.
+void work(Job& job) {
+  Context context(job.gpu, job.vm, job.d, job.surroundings);
+  isa::Target target{job.gpu.arch, static_cast<uint8_t>(job.shape.lanes)};
+  std::unique_ptr<CodeCache> cache = caches().take(job.vm.id(), target);
+  cache->begin_epoch();
+  context.code = cache.get();
+  context.reader.online();
+  std::deque<std::unique_ptr<Resident>> groups;
+  while (!job.stop()) {
+    if (groups.empty()) {
+      auto group = admit(job, context);
+      if (!group) {
+        if (job.next.load() >= job.shape.total) break;
+        // The GPU is full with what other threads run.
+        context.reader.offline();
+        std::this_thread::yield();
+        context.reader.online();
+        context.forget_regions();
+        continue;
+      }
+      groups.push_back(std::move(group));
+    }
+    uint64_t before = 0, after = 0;
+    auto& group = groups.front();
+    for (const auto& wave : group->waves) before += wave->instructions;
+    do {
+      if (!turn(job, *group, context)) break;
+      after = 0;
+      for (const auto& wave : group->waves) after += wave->instructions;
+    } while (group->running != 0 && after - before < patience && !job.stop());
+    if (group->running == 0) {
+      retire(job, *group);
+      groups.pop_front();
+      continue;
+    }
+    // It has had its time; the next one's turn, which may be a new one.
+    groups.push_back(std::move(groups.front()));
+    groups.pop_front();
+    if (auto more = admit(job, context)) groups.push_front(std::move(more));
+  }
+  for (auto& group : groups) retire(job, *group);
+  context.reader.offline();
+  std::vector<uint64_t> executed;
+  cache->take_counts(executed);
+  add_row_counts(executed);
+  caches().give(job.vm.id(), std::move(cache));
+}
+
+}  // namespace
+
+std::vector<uint64_t> row_counts() {
+  std::lock_guard lock(counts_mutex);
+  return counts();
+}
+void add_row_counts(const std::vector<uint64_t>& more) {
+  std::lock_guard lock(counts_mutex);
+  for (size_t i = 0; i < more.size(); ++i) counts()[i] += more[i];
+}
+
+Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings& surroundings) {
+  Outcome outcome;
+  Job job(gpu, vm, dispatch, surroundings);
+  if (!shape_of(gpu, dispatch, job.shape, outcome.fault)) {
+    outcome.status = Outcome::Status::fault;
+    return outcome;
+  }
+  work(job);
+  outcome.instructions = job.instructions;
+  outcome.waves = job.waves;
+  if (job.fault) {
+    outcome.status = Outcome::Status::fault;
+    outcome.fault = job.fault;
+  } else if (job.stop()) {
+    outcome.status = Outcome::Status::stopped;
+  }
+  return outcome;
+}
+
+}  // namespace doorbell::sim::amd

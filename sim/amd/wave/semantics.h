@@ -1,0 +1,73 @@
+// What rows of the instruction table mean. To give a row its meaning, add one line to the table of its
+// family:
+//
+//   salu.cc        {"s_add_u32", [](Scalar& x) { ... }}             two values and SCC in, one value and SCC
+//   out valu_int.cc    {"v_add_nc_u32", LANES([](uint32_t a, uint32_t b) { ... })}     one lane's values; see
+//   lanes.h valu_float.cc, valu_convert.cc, valu_packed.cc                  likewise control.cc {"s_branch",
+//   run_branch}                         branches, waits, messages: whole handlers cross.cc {"v_readlane_b32",
+//   ...}                          what crosses lanes memory.cc      loads, stores and atomics; their widths
+//   come from the operands in the table, the operation from the name
+//
+// and, for a new valu file, its rows in struct Simd (valu.h) and valu.cc. Names are those of the instruction
+// table (the newest manual's); a name that it lacks, or one bound twice, aborts at start-up. A row without
+// meaning is a fault when it is executed, and tests/amd_wave lists those. VOPD's halves mean what the rows do
+// that they are named after.
+//
+// Handlers need not look after exec, modifiers, DPP, SDWA, validity, waits or rounding modes: valu.cc and
+// salu.cc do.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "codegen/isa/amd/amd.h"
+#include "sim/amd/fault.h"
+#include "sim/amd/wave/valu.h"
+#include "sim/amd/wave/wave.h"
+
+namespace doorbell::sim::amd {
+
+struct ScalarRow {
+  std::string_view name;
+  ScalarFunction scalar;
+};
+struct RunRow {
+  std::string_view name;
+  Run run;
+};
+
+// One for each family that is no part of Simd.
+std::span<const ScalarRow> salu_rows();
+std::span<const RunRow> control_rows();
+std::span<const RunRow> cross_rows();
+std::span<const RunRow> memory_rows();
+
+struct Semantics {
+  Run run = nullptr;  // null: the row has no meaning yet
+  LaneFunction lanes = nullptr, saturating = nullptr;
+  ScalarFunction scalar = nullptr;
+  Validity validity = Validity::all;
+};
+const Semantics& semantics(doorbell::amd::Op op);
+
+// The generic handler of salu_rows().
+bool run_scalar(Wave&, const Step&);
+// The handler of loads, stores and atomics of DS, FLAT, GLOBAL, SCRATCH, MUBUF and MTBUF.
+bool run_memory(Wave&, const Step&);
+// Whether run_memory knows the row.
+bool is_transfer(uint16_t row);
+// Ends a block that its successor follows.
+bool run_fall_through(Wave&, const Step&);
+void set_wave_mode(Wave&, uint32_t mode);
+
+// Reports a violated check at the step. False if the wave stops for it (also what handlers return then), true
+// if the check is off or only lints, and execution goes on.
+bool violates(Wave&, const Step&, Check, std::string text, int lane = no_lane);
+bool violates_at(Wave&, const Step&, Check, std::string text, int lane, uint64_t address, bool write);
+
+// False, after a report, if the step touches a register that is due.
+bool check_due(Wave&, const Step&);
+
+}  // namespace doorbell::sim::amd

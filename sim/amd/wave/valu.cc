@@ -1,0 +1,380 @@
+#include "sim/amd/wave/valu.h"
+
+#include <immintrin.h>
+
+#include "codegen/isa/amd/inst.h"
+#include "sim/amd/wave/lanes.h"
+
+namespace doorbell::sim::amd::DOORBELL_SIMD {
+namespace {
+
+constexpr uint32_t lanes_max = 64;
+using Register = uint32_t[lanes_max];
+
+// ---- masks ----
+
+inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
+  for (uint32_t h = 0; h < stride; h += 32) {
+    uint32_t word = static_cast<uint32_t>(bits >> h);
+    for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? ~uint32_t{0} : 0;
+  }
+}
+
+inline uint64_t pack(const uint32_t* from, uint32_t stride) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < stride; i += 8) {
+#ifdef __AVX2__
+    uint64_t byte =
+        static_cast<unsigned>(_mm256_movemask_ps(_mm256_loadu_ps(reinterpret_cast<const float*>(from + i))));
+#else
+    uint64_t byte =
+        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i)))) |
+        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i + 4))))
+            << 4;
+#endif
+    bits |= byte << i;
+  }
+  return bits;
+}
+
+inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t stride) {
+  for (uint32_t h = 0; h < stride; h += 32) {
+    uint32_t word = static_cast<uint32_t>(exec >> h);
+#pragma GCC ivdep
+    for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? from[h + i] : to[h + i];
+  }
+}
+
+inline void spread(uint32_t value, uint32_t* to, uint32_t stride) {
+  for (uint32_t i = 0; i < stride; ++i) to[i] = value;
+}
+
+inline uint64_t all_or_none(bool all) { return all ? ~uint64_t{0} : 0; }
+
+// ---- sources ----
+
+struct Source {
+  const uint32_t* lanes;
+  uint64_t valid;  // per lane: all of its registers
+  uint64_t low;    // its first register
+};
+
+// A buffer for one source of up to four registers.
+struct alignas(64) Buffer {
+  uint32_t word[4 * lanes_max];
+};
+
+inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
+  uint32_t stride = w.stride;
+  switch (p.kind) {
+    case Place::vgpr: {
+      uint64_t valid = w.valid[p.index];
+      for (uint32_t r = 1; r < p.dwords; ++r) valid &= w.valid[p.index + r];
+      return {w.v + static_cast<size_t>(p.index) * stride, valid, w.valid[p.index]};
+    }
+    case Place::scalar: {
+      uint32_t known = ~uint32_t{0};
+      for (uint32_t r = 0; r < p.dwords; ++r) {
+        spread(w.s[p.index + r], buffer.word + r * stride, stride);
+        known &= w.sv[p.index + r];
+      }
+      uint64_t all = all_or_none(known == ~uint32_t{0});
+      return {buffer.word, all, all | all_or_none(w.sv[p.index] == ~uint32_t{0})};
+    }
+    case Place::constant:
+      spread(static_cast<uint32_t>(p.value), buffer.word, stride);
+      if (p.dwords > 1) spread(static_cast<uint32_t>(p.value >> 32), buffer.word + stride, stride);
+      return {buffer.word, ~uint64_t{0}, ~uint64_t{0}};
+    case Place::mask: {
+      expand(w.mask(p.index), buffer.word, stride);
+      uint64_t known =
+          stride == 32 ? w.sv[p.index] : w.sv[p.index] | static_cast<uint64_t>(w.sv[p.index + 1]) << 32;
+      return {buffer.word, known, known};
+    }
+    case Place::vccz: spread(w.mask(reg::vcc) == 0, buffer.word, stride); break;
+    case Place::execz: spread(w.exec() == 0, buffer.word, stride); break;
+    case Place::scc: spread(w.scc, buffer.word, stride); break;
+    case Place::none: break;
+  }
+  return {buffer.word, ~uint64_t{0}, ~uint64_t{0}};
+}
+
+// Which lanes of the result are known.
+struct Known {
+  uint64_t low, rest;  // of the first register, and of the others
+};
+inline Known combine(const Step& s, const Source* source, uint32_t stride) {
+  uint64_t valid = ~uint64_t{0};
+  if (s.validity == Validity::all) {
+    for (uint32_t i = 0; i < s.sources; ++i) valid &= source[i].valid;
+  } else if (s.validity == Validity::rising) {
+    uint64_t low = ~uint64_t{0};
+    for (uint32_t i = 0; i < s.sources; ++i) {
+      valid &= source[i].valid;
+      low &= source[i].low;
+    }
+    return {low, valid};
+  } else if (s.validity == Validity::any) {
+    for (uint32_t i = 0; i < s.sources; ++i) valid = i == 0 ? source[0].valid : valid | source[i].valid;
+  } else if ((source[0].valid & source[1].valid & source[2].valid) != ~uint64_t{0}) {
+    uint64_t mask = pack(source[2].lanes, stride);
+    valid = source[2].valid & ((mask & source[1].valid) | (~mask & source[0].valid));
+  }
+  return {valid, valid};
+}
+
+// ---- passes over sources ----
+
+using doorbell::amd::Encoding;
+using doorbell::amd::Inst;
+using doorbell::amd::Modifiers;
+
+constexpr int no_source = -1;
+
+// DPP16: which lane `lane` reads from within its row of 16, or no_source. Sources: RDNA2 ISA 13.3.9, RDNA3
+// ISA 15.10: DPP_CTRL.
+int dpp16_source(int ctrl, int lane) {
+  int row = lane & ~15, at = lane & 15;
+  if (ctrl < 0x100) return (lane & ~3) | (ctrl >> 2 * (lane & 3) & 3);  // quad_perm
+  int by = ctrl & 15;
+  switch (ctrl & 0x1f0) {
+    case 0x100: return at + by < 16 ? lane + by : no_source;  // row_shl
+    case 0x110: return at - by >= 0 ? lane - by : no_source;  // row_shr
+    case 0x120: return row | ((at - by) & 15);                // row_ror
+    case 0x140:
+      return by == 0 ? row | (15 - at)                   // row_mirror
+                     : row | (at & 8) | (7 - (at & 7));  // row_half_mirror
+    case 0x150: return row | by;                         // row_share
+    case 0x160: return row | (at ^ by);                  // row_xmask
+  }
+  return no_source;
+}
+
+// Permutes a source; lanes that may not be written are taken out of `writable`.
+void dpp(const Wave& w, const Inst& inst, uint64_t exec, Source& source, Buffer& to, uint64_t& writable) {
+  const Modifiers& mods = inst.mods;
+  bool eight = doorbell::amd::is_dpp8(inst.encoding);
+  uint64_t valid = 0;
+  for (uint32_t lane = 0; lane < w.stride; ++lane) {
+    int from = eight ? static_cast<int>((lane & ~7u) | (mods.dpp8 >> 3 * (lane & 7) & 7))
+                     : dpp16_source(mods.dpp_ctrl, static_cast<int>(lane));
+    bool readable = from != no_source && ((exec >> from & 1) || mods.fetch_inactive);
+    uint32_t value = readable ? source.lanes[from] : 0;
+    bool known = readable ? source.valid >> from & 1 : true;
+    to.word[lane] = value;
+    valid |= static_cast<uint64_t>(known) << lane;
+    if (eight) continue;  // disabled lanes read as 0
+    bool enabled = (mods.row_mask >> (lane / 16) & 1) && (mods.bank_mask >> (lane / 4 % 4) & 1) &&
+                   (readable || mods.bound_ctrl);
+    if (!enabled) writable &= ~(uint64_t{1} << lane);
+  }
+  source = {to.word, valid, valid};
+}
+
+// SDWA's selection: a byte or word of the dword, zero- or sign-extended.
+uint32_t select(uint32_t value, uint32_t sel, bool sext) {
+  if (sel < 4) {
+    uint32_t byte = value >> 8 * sel & 0xff;
+    return sext ? static_cast<uint32_t>(static_cast<int8_t>(byte)) : byte;
+  }
+  if (sel < 6) {
+    uint32_t word = value >> 16 * (sel - 4) & 0xffff;
+    return sext ? static_cast<uint32_t>(static_cast<int16_t>(word)) : word;
+  }
+  return value;
+}
+
+inline bool bit(uint32_t set, uint32_t number) { return number < 8 && (set >> number & 1); }
+
+// Everything that an encoding does to a source before the operation sees it.
+void modify(const Wave& w, const Step& s, const Place& p, Source& source, Buffer& to) {
+  const Inst& inst = *s.inst;
+  const Modifiers& mods = inst.mods;
+  uint32_t stride = w.stride, n = p.number;
+  auto map = [&](auto f) __attribute__((always_inline)) {
+    const uint32_t* from = source.lanes;
+    for (uint32_t i = 0; i < stride; ++i) to.word[i] = f(from[i]);
+    for (uint32_t i = stride; i < stride * p.dwords; ++i) to.word[i] = from[i];
+    source.lanes = to.word;
+  };
+  if (inst.encoding == Encoding::sdwa && n < 2) {
+    uint32_t sel = n == 0 ? mods.src0_sel : mods.src1_sel;
+    bool sext = bit(mods.sext, n);
+    if (sel != 6 || sext) map([=](uint32_t x) { return select(x, sel, sext); });
+  }
+  if (p.count == 2 && p.bits == 16 && n < 3) {  // packed: each half chooses its own
+    bool low = bit(mods.op_sel, n), high = bit(mods.op_sel_hi, n);
+    uint32_t flip =
+        p.is_float ? (bit(mods.neg, n) ? 0x8000u : 0) | (bit(mods.neg_hi, n) ? 0x80000000u : 0) : 0;
+    if (low || !high || flip) {
+      map([=](uint32_t x) {
+        return ((low ? x >> 16 : x & 0xffff) | (high ? x & 0xffff0000 : x << 16)) ^ flip;
+      });
+    }
+    return;
+  }
+  if (p.bits == 16 && p.count == 1 && (p.high || (n < 3 && bit(mods.op_sel, n))))
+    map([](uint32_t x) { return x >> 16; });
+  bool abs = bit(mods.abs, n), neg = bit(mods.neg, n);
+  if ((abs || neg) && p.is_float) {
+    uint32_t sign = p.bits == 16 ? 0x8000 : 0x80000000, keep = abs ? ~sign : ~0u, flip = neg ? sign : 0;
+    if (p.dwords == 1) {
+      map([=](uint32_t x) { return (x & keep) ^ flip; });
+    } else {
+      const uint32_t* from = source.lanes;
+      for (uint32_t i = 0; i < stride; ++i) {
+        to.word[i] = from[i];
+        to.word[i + stride] = (from[i + stride] & keep) ^ flip;
+      }
+      source.lanes = to.word;
+    }
+  }
+}
+
+// ---- passes over results ----
+
+// omod multiplies by 2, 4 or 1/2, clamp limits to [0, 1]; a NaN becomes 0 where DX10_CLAMP is set (RDNA3
+// ISA 7.2.3).
+template <class T>
+T finish(T x, uint32_t omod, bool clamp, bool nan_to_zero) {
+  if (omod == 1) x *= T{2};
+  if (omod == 2) x *= T{4};
+  if (omod == 3) x *= T{0.5};
+  if (clamp) {
+    if (x != x) return nan_to_zero ? T{0} : x;
+    x = x > T{0} ? x : T{0};
+    x = x < T{1} ? x : T{1};
+  }
+  return x;
+}
+
+void finish_lanes(const Wave& w, const Step& s, uint32_t* d) {
+  const Modifiers& mods = s.inst->mods;
+  bool nan_to_zero = w.mode >> 8 & 1;
+  for (uint32_t i = 0; i < w.stride; ++i) {
+    if (s.d_bits == 64) {
+      store_lane(d, i, w.stride,
+                 finish(load_lane<double>(d, i, w.stride), mods.omod, mods.clamp, nan_to_zero));
+    } else if (s.d_bits == 32) {
+      store_lane(d, i, w.stride,
+                 finish(load_lane<float>(d, i, w.stride), mods.omod, mods.clamp, nan_to_zero));
+    }
+  }
+}
+
+void write_mask(Wave& w, const Step& s, uint64_t bits, uint64_t known) {
+  w.s[s.m] = static_cast<uint32_t>(bits);
+  w.sv[s.m] = static_cast<uint32_t>(known);
+  if (s.m_dwords > 1) {
+    w.s[s.m + 1] = static_cast<uint32_t>(bits >> 32);
+    w.sv[s.m + 1] = static_cast<uint32_t>(known >> 32);
+  }
+}
+
+// Any instruction, any modifiers, any exec.
+__attribute__((noinline)) bool general(Wave& w, const Step& s) {
+  const Inst& inst = *s.inst;
+  const Modifiers& mods = inst.mods;
+  uint32_t stride = w.stride;
+  uint64_t exec = w.exec(), writable = exec;
+  if (exec == 0 && s.m_dwords == 0) return true;
+  Buffer buffer[4], moved[4];
+  Lanes lanes{};
+  lanes.stride = stride;
+  Source source[4];
+  bool is_dpp = doorbell::amd::is_dpp16(inst.encoding) || doorbell::amd::is_dpp8(inst.encoding);
+  for (uint32_t i = 0; i < s.sources; ++i) {
+    source[i] = fetch(w, s.s[i], buffer[i]);
+    if (is_dpp && s.s[i].number == 0) dpp(w, inst, exec, source[i], moved[i], writable);
+    if (!s.plain) modify(w, s, s.s[i], source[i], moved[i]);
+    lanes.s[i] = source[i].lanes;
+  }
+  Known known = combine(s, source, stride);
+  uint64_t valid = known.rest;
+  Buffer d, m;
+  lanes.d = d.word;
+  lanes.m = m.word;
+  uint32_t saved = 0;
+  bool other_mode = s.is_float && !w.mode_plain;
+  if (other_mode) {
+    saved = _mm_getcsr();
+    _mm_setcsr(s.mode32 ? w.mxcsr32 : w.mxcsr64);
+  }
+  bool saturate = mods.clamp && s.saturating;
+  (saturate ? s.saturating : s.lanes)(lanes);
+  if (!s.plain && !saturate && (mods.omod || mods.clamp) && s.is_float) finish_lanes(w, s, d.word);
+  if (other_mode) _mm_setcsr(saved);
+
+  if (s.d_dwords) {
+    if (s.half) {  // the other half stays
+      bool high = s.half_high;
+      const uint32_t* old = w.vgpr(s.d);
+      for (uint32_t i = 0; i < stride; ++i) {
+        d.word[i] = high ? (old[i] & 0xffff) | d.word[i] << 16 : (old[i] & 0xffff0000) | (d.word[i] & 0xffff);
+      }
+    }
+    if (inst.encoding == Encoding::sdwa && mods.dst_sel != 6) {
+      uint32_t shift = mods.dst_sel < 4 ? 8 * mods.dst_sel : 16 * (mods.dst_sel - 4);
+      uint32_t field = mods.dst_sel < 4 ? 0xff : 0xffff;
+      const uint32_t* old = w.vgpr(s.d);
+      for (uint32_t i = 0; i < stride; ++i) {
+        uint32_t x = d.word[i] & field;
+        uint32_t rest = 0;  // dst_unused: 0 pads with zeros, 1 extends the sign, 2 preserves
+        if (mods.dst_unused == 2) rest = old[i] & ~(field << shift);
+        if (mods.dst_unused == 1 && (x & (field ^ field >> 1)))
+          rest = ~((field << shift << 1) | ((1u << shift) - 1) | (1u << shift)) & ~(field << shift);
+        d.word[i] = rest | x << shift;
+      }
+    }
+    for (uint32_t r = 0; r < s.d_dwords; ++r) {
+      blend(w.vgpr(s.d + r), d.word + r * stride, writable, stride);
+      uint64_t old = w.valid[s.d + r];
+      // A half written leaves the register as known as either half was.
+      w.valid[s.d + r] = (old & ~writable) | (writable & (s.half ? valid | old : r == 0 ? known.low : valid));
+    }
+  }
+  if (s.m_dwords) {
+    write_mask(w, s, pack(m.word, stride) & writable, valid | ~writable);
+    if (s.m == reg::exec && (writable & ~valid) != 0) return fault_invalid_exec(w, s);
+  }
+  return true;
+}
+
+bool valu(Wave& w, const Step& s) {
+  uint32_t stride = w.stride;
+  if (w.exec() != w.all_lanes || !s.plain || (s.is_float && !w.mode_plain)) return general(w, s);
+  Buffer buffer[4];
+  alignas(64) uint32_t m[lanes_max];
+  Lanes lanes;
+  lanes.stride = stride;
+  Source source[4];
+  for (uint32_t i = 0; i < s.sources; ++i) {
+    source[i] = fetch(w, s.s[i], buffer[i]);
+    lanes.s[i] = source[i].lanes;
+  }
+  Known known = combine(s, source, stride);
+  uint64_t valid = known.rest;
+  lanes.d = w.vgpr(s.d);
+  lanes.m = m;
+  s.lanes(lanes);
+  for (uint32_t r = 0; r < s.d_dwords; ++r) w.valid[s.d + r] = r == 0 ? known.low : valid;
+  if (s.m_dwords) {
+    write_mask(w, s, pack(m, stride), valid);
+    if (s.m == reg::exec && (valid & w.all_lanes) != w.all_lanes) return fault_invalid_exec(w, s);
+  }
+  return true;
+}
+
+}  // namespace
+
+LaneRows integer_rows();
+LaneRows float_rows();
+LaneRows convert_rows();
+
+const Simd& table();
+const Simd& table() {
+  static const Simd all = {DOORBELL_SIMD_NAME, valu, {integer_rows(), float_rows(), convert_rows()}};
+  return all;
+}
+
+}  // namespace doorbell::sim::amd::DOORBELL_SIMD
