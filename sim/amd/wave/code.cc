@@ -1,4 +1,4 @@
-// From bytes to steps: the decoder's instructions with their meaning and their operands resolved.
+// From bytes to instructions: the decoder's instructions with their meaning and their operands resolved.
 #include <algorithm>
 #include <cstring>
 
@@ -18,7 +18,7 @@ using isa::Row;
 
 constexpr uint32_t longest_block = 64;  // instructions
 
-void touch(Step& s, uint16_t first, unsigned count, bool vector, bool read, bool write) {
+void touch(Instruction& s, uint16_t first, unsigned count, bool vector, bool read, bool write) {
   if (count == 0 || s.touches == std::size(s.touch)) return;
   s.touch[s.touches++] = {first, static_cast<uint8_t>(count), vector, read, write};
 }
@@ -63,7 +63,7 @@ Place place(const Operand& x, const OperandRow& o, unsigned wave, unsigned numbe
 }
 
 // Modifiers that change what a vector instruction computes from, or where its result goes.
-bool modified(const Inst& inst, const Step& s) {
+bool modified(const Inst& inst, const Instruction& s) {
   const isa::Modifiers& m = inst.mods;
   if (inst.encoding != Encoding::base && inst.encoding != Encoding::vop3) return true;
   if (m.neg || m.abs || m.neg_hi || m.op_sel || m.clamp || m.omod || s.half || s.mix) return true;
@@ -85,7 +85,7 @@ unsigned source_number(isa::Slot slot) {
 }
 
 // Fills a step from operands [first, ...) of the instruction; a half of a VOPD pair has a row of its own.
-void fill(Step& s, const Inst& inst, isa::Op op, unsigned first, isa::Target target, uint64_t pc) {
+void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Target target, uint64_t pc) {
   const Row& row = isa::row(op);
   const Semantics& meaning = semantics(op);
   s.run = meaning.run;
@@ -178,15 +178,15 @@ bool ends_block(const Row& row) {
          row.name == "s_icache_inv";
 }
 
-bool reads(const Step& s, uint16_t vgpr) {
+bool reads(const Instruction& s, uint16_t vgpr) {
   return std::any_of(s.touch, s.touch + s.touches, [&](const Touch& t) {
     return t.vector && t.read && t.first <= vgpr && vgpr < t.first + t.count;
   });
 }
 
 // A pair of which the second half reads what the first one writes: both read before either writes.
-bool run_pair(Wave& w, const Step& s) {
-  const Step& second = (&s)[1];
+bool run_pair(Wave& w, const Instruction& s) {
+  const Instruction& second = (&s)[1];
   uint32_t old[64], now[64];
   uint32_t* d = w.vgpr(s.d);
   uint64_t old_valid = w.valid[s.d];
@@ -201,7 +201,7 @@ bool run_pair(Wave& w, const Step& s) {
   w.valid[s.d] = now_valid;
   return true;
 }
-bool run_nothing(Wave&, const Step&) { return true; }
+bool run_nothing(Wave&, const Instruction&) { return true; }
 
 }  // namespace
 
@@ -223,7 +223,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
     at_.erase(known);
   }
   auto code = std::make_unique<Code>();
-  code->insts.reserve(longest_block);  // steps point into it
+  code->insts.reserve(longest_block);  // instructions point into it
   uint64_t at = pc;
   bool ended = false;
   while (!ended && code->insts.size() < longest_block) {
@@ -248,8 +248,8 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
     code->insts.push_back(decoded->inst);
     const Inst& inst = code->insts.back();
     const Row& row = isa::row(inst);
-    auto step = [&](isa::Op op, unsigned first) -> Step& {
-      Step& s = code->steps.emplace_back();
+    auto step = [&](isa::Op op, unsigned first) -> Instruction& {
+      Instruction& s = code->instructions.emplace_back();
       fill(s, inst, op, first, target_, at);
       s.offset = static_cast<uint32_t>(at - pc);
       s.bytes = static_cast<uint8_t>(decoded->length);
@@ -262,8 +262,8 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
     step(inst.op, 0);
     if (row.format == Format::vopd) {
       step(inst.op_y, isa::vopd_second);
-      Step& x = code->steps[code->steps.size() - 2];
-      Step& y = code->steps.back();
+      Instruction& x = code->instructions[code->instructions.size() - 2];
+      Instruction& y = code->instructions.back();
       if (reads(y, x.d)) {
         if (reads(x, y.d)) {
           x.run = run_pair;
@@ -280,7 +280,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
   if (code->insts.empty()) return nullptr;
   if (!ended) {
     // The next block reports what cannot be fetched or decoded, if it is reached.
-    Step& s = code->steps.emplace_back();
+    Instruction& s = code->instructions.emplace_back();
     s.run = run_fall_through;
     s.offset = static_cast<uint32_t>(at - pc);
     s.inst = &code->insts.back();
@@ -290,7 +290,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
   block.bytes = static_cast<uint32_t>(at - pc);
   block.count = static_cast<uint32_t>(code->insts.size());
   block.checked = epoch_;
-  block.steps = code->steps.data();
+  block.instructions = code->instructions.data();
   return &at_.emplace(pc, std::move(code)).first->second->block;
 }
 
@@ -304,7 +304,7 @@ void CodeCache::trim() {
 void CodeCache::take_counts(std::vector<uint64_t>& counts) {
   counts.resize(isa::rows().size());
   auto take = [&](Code& code) {
-    for (const Step& s : code.steps) {
+    for (const Instruction& s : code.instructions) {
       if (s.run != run_fall_through) counts[s.row] += code.block.executions;
     }
     code.block.executions = 0;

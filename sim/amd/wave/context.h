@@ -42,7 +42,7 @@ class CodeCache {
  private:
   struct Code {
     Block block;
-    std::vector<Step> steps;
+    std::vector<Instruction> instructions;
     std::vector<doorbell::amd::Inst> insts;
     std::vector<std::byte> bytes;
   };

@@ -26,9 +26,9 @@ void write_scalar(Wave& w, uint16_t index, uint64_t value, unsigned dwords) {
 
 // ---- branches: the block ends, Wave::pc and link say where it goes on ----
 
-uint64_t next_pc(const Wave& w, const Step& s) { return w.block->pc + s.offset + s.bytes; }
+uint64_t next_pc(const Wave& w, const Instruction& s) { return w.block->pc + s.offset + s.bytes; }
 
-bool go(Wave& w, const Step& s, bool taken) {
+bool go(Wave& w, const Instruction& s, bool taken) {
   w.pc = taken ? static_cast<uint64_t>(s.k) : next_pc(w, s);
   w.link = &const_cast<Block*>(w.block)->next[taken ? 1 : 0];
   return false;
@@ -39,24 +39,24 @@ bool go_to(Wave& w, uint64_t pc) {
   return false;
 }
 
-bool fall_through(Wave& w, const Step& s) {
+bool fall_through(Wave& w, const Instruction& s) {
   w.pc = w.block->pc + s.offset;
   w.link = &const_cast<Block*>(w.block)->next[0];
   return false;
 }
 
-bool branch(Wave& w, const Step& s) { return go(w, s, true); }
+bool branch(Wave& w, const Instruction& s) { return go(w, s, true); }
 
-bool decided(Wave& w, const Step& s, bool known, const char* by) {
+bool decided(Wave& w, const Instruction& s, bool known, const char* by) {
   return known || violates(w, s, Check::invalid_branch, fmt::format("{} holds data that nobody wrote", by));
 }
 template <bool Value>
-bool branch_scc(Wave& w, const Step& s) {
+bool branch_scc(Wave& w, const Instruction& s) {
   if (!decided(w, s, w.scc_valid, "scc")) return false;
   return go(w, s, w.scc == Value);
 }
 template <bool Zero>
-bool branch_vcc(Wave& w, const Step& s) {
+bool branch_vcc(Wave& w, const Instruction& s) {
   uint64_t mask = w.mask(reg::vcc);
   uint64_t known = w.sv[reg::vcc] | static_cast<uint64_t>(w.sv[reg::vcc + 1]) << 32;
   // A known bit that is set decides; otherwise all must be known.
@@ -64,39 +64,39 @@ bool branch_vcc(Wave& w, const Step& s) {
   return go(w, s, (mask == 0) == Zero);
 }
 template <bool Zero>
-bool branch_exec(Wave& w, const Step& s) {
+bool branch_exec(Wave& w, const Instruction& s) {
   return go(w, s, (w.exec() == 0) == Zero);
 }
-bool branch_never(Wave& w, const Step& s) { return go(w, s, false); }  // no debugger is attached
+bool branch_never(Wave& w, const Instruction& s) { return go(w, s, false); }  // no debugger is attached
 
-bool code_address(Wave& w, const Step& s, uint64_t& to) {
+bool code_address(Wave& w, const Instruction& s, uint64_t& to) {
   const Place& p = s.s[0];
   bool known = (w.sv[p.index] & w.sv[p.index + 1]) == ~uint32_t{0};
   if (!known && !violates(w, s, Check::invalid_branch, "the address is data that nobody wrote")) return false;
   to = w.scalar64(p.index) & ~uint64_t{3};
   return true;
 }
-bool setpc(Wave& w, const Step& s) {
+bool setpc(Wave& w, const Instruction& s) {
   uint64_t to = 0;
   return code_address(w, s, to) ? go_to(w, to) : false;
 }
-bool swappc(Wave& w, const Step& s) {
+bool swappc(Wave& w, const Instruction& s) {
   uint64_t to = 0;
   if (!code_address(w, s, to)) return false;
   write_scalar(w, s.d, next_pc(w, s), 2);
   return go_to(w, to);
 }
-bool getpc(Wave& w, const Step& s) {
+bool getpc(Wave& w, const Instruction& s) {
   write_scalar(w, s.d, next_pc(w, s), 2);
   return true;
 }
-bool call(Wave& w, const Step& s) {
+bool call(Wave& w, const Instruction& s) {
   write_scalar(w, s.d, next_pc(w, s), 2);
   return go(w, s, true);
 }
 
 // Runs a loop twice, once for each half of a wave64, where both halves have work. Wave32 runs through.
-bool subvector_begin(Wave& w, const Step& s) {
+bool subvector_begin(Wave& w, const Instruction& s) {
   if (w.stride == 32) return go(w, s, false);
   uint32_t low = w.s[reg::exec], high = w.s[reg::exec + 1];
   if (low == 0 && high == 0) return go(w, s, true);
@@ -108,7 +108,7 @@ bool subvector_begin(Wave& w, const Step& s) {
   }
   return go(w, s, false);
 }
-bool subvector_end(Wave& w, const Step& s) {
+bool subvector_end(Wave& w, const Instruction& s) {
   if (w.stride == 32) return go(w, s, false);
   uint32_t low = w.s[reg::exec], high = w.s[reg::exec + 1], saved = w.s[s.d];
   if (high != 0) {  // the second pass is over
@@ -124,12 +124,12 @@ bool subvector_end(Wave& w, const Step& s) {
 
 // ---- ends and waits of a wave ----
 
-bool end(Wave& w, const Step& s) {
+bool end(Wave& w, const Instruction& s) {
   w.stop = Stop::ended;
   w.at = &s;
   return false;
 }
-bool barrier(Wave& w, const Step& s) {
+bool barrier(Wave& w, const Instruction& s) {
   w.pc = next_pc(w, s);
   w.link = &const_cast<Block*>(w.block)->next[0];
   w.barrier_pc = w.block->pc + s.offset;
@@ -137,18 +137,18 @@ bool barrier(Wave& w, const Step& s) {
   w.stop = Stop::barrier;
   return false;
 }
-bool sleep(Wave& w, const Step& s) {
+bool sleep(Wave& w, const Instruction& s) {
   w.pc = next_pc(w, s);
   w.link = &const_cast<Block*>(w.block)->next[0];
   w.at = &s;
   w.stop = Stop::yield;
   return false;
 }
-bool halt(Wave& w, const Step& s) {
+bool halt(Wave& w, const Instruction& s) {
   if (s.k == 0) return true;
   return violates(w, s, Check::hang, "the wave halts itself, and no debugger will wake it");
 }
-bool trap(Wave& w, const Step& s) {
+bool trap(Wave& w, const Instruction& s) {
   Context& c = *w.context;
   uint32_t id = static_cast<uint32_t>(s.k) & 0xff;
   if (c.dispatch.trap_handler != 0 || id == 0) {
@@ -166,11 +166,11 @@ bool trap(Wave& w, const Step& s) {
     return false;
   return go(w, s, false);
 }
-bool return_from_trap(Wave& w, const Step& s) {
+bool return_from_trap(Wave& w, const Instruction& s) {
   uint64_t to = 0;
   return code_address(w, s, to) ? go_to(w, to & 0xffffffffffff) : false;
 }
-bool code_end(Wave& w, const Step& s) {
+bool code_end(Wave& w, const Instruction& s) {
   return violates(w, s, Check::illegal_instruction, "s_code_end: execution ran past the end of the program")
              ? go(w, s, false)
              : false;
@@ -202,7 +202,7 @@ void wait_vs(Wave& w, uint32_t n) {
   if (w.vs.issued > n && w.vs.issued - n > w.vs.done) w.vs.done = w.vs.issued - n;
 }
 
-bool waitcnt(Wave& w, const Step& s) {
+bool waitcnt(Wave& w, const Instruction& s) {
   auto k = static_cast<uint32_t>(s.k);
   if (w.context->gfx10()) {
     wait_vm(w, (k & 15) | (k >> 14 & 3) << 4);
@@ -215,26 +215,26 @@ bool waitcnt(Wave& w, const Step& s) {
   return true;
 }
 // The count is the constant plus the register (null: 0).
-uint32_t counted(const Wave& w, const Step& s) {
+uint32_t counted(const Wave& w, const Instruction& s) {
   uint32_t more = s.s[0].kind == Place::scalar ? w.s[s.s[0].index] : 0;
   return (more + static_cast<uint32_t>(s.k)) & 63;
 }
-bool waitcnt_vm(Wave& w, const Step& s) {
+bool waitcnt_vm(Wave& w, const Instruction& s) {
   wait_vm(w, counted(w, s));
   refresh(w);
   return true;
 }
-bool waitcnt_lgkm(Wave& w, const Step& s) {
+bool waitcnt_lgkm(Wave& w, const Instruction& s) {
   wait_lgkm(w, counted(w, s));
   refresh(w);
   return true;
 }
-bool waitcnt_vs(Wave& w, const Step& s) {
+bool waitcnt_vs(Wave& w, const Instruction& s) {
   wait_vs(w, counted(w, s));
   return true;
 }
-bool wait_nothing(Wave&, const Step&) { return true; }  // counters that compute kernels do not raise
-bool wait_idle(Wave& w, const Step&) {
+bool wait_nothing(Wave&, const Instruction&) { return true; }  // counters that compute kernels do not raise
+bool wait_idle(Wave& w, const Instruction&) {
   wait_lgkm(w, 0);
   wait_vm(w, 0);
   wait_vs(w, 0);
@@ -257,11 +257,11 @@ void set_mode(Wave& w, uint32_t mode) {
   w.mxcsr64 = mxcsr(mode >> 2, mode >> 6);
   w.mode_plain = (mode & 0xff) == 0xf0;
 }
-bool round_mode(Wave& w, const Step& s) {
+bool round_mode(Wave& w, const Instruction& s) {
   set_mode(w, (w.mode & ~0xfu) | (static_cast<uint32_t>(s.k) & 0xf));
   return true;
 }
-bool denorm_mode(Wave& w, const Step& s) {
+bool denorm_mode(Wave& w, const Instruction& s) {
   set_mode(w, (w.mode & ~0xf0u) | (static_cast<uint32_t>(s.k) & 0xf) << 4);
   return true;
 }
@@ -311,7 +311,7 @@ struct Field {
   [[nodiscard]] uint32_t mask() const { return static_cast<uint32_t>((uint64_t{1} << size) - 1); }
 };
 
-bool getreg(Wave& w, const Step& s) {
+bool getreg(Wave& w, const Instruction& s) {
   Field f(static_cast<uint32_t>(s.k));
   uint32_t value = 0;
   if (!get_hardware_register(w, f.id, value) &&
@@ -322,7 +322,7 @@ bool getreg(Wave& w, const Step& s) {
   return true;
 }
 
-bool set_hardware_register(Wave& w, const Step& s, uint32_t from) {
+bool set_hardware_register(Wave& w, const Instruction& s, uint32_t from) {
   Field f(static_cast<uint32_t>(s.k));
   uint32_t old = 0;
   if (!get_hardware_register(w, f.id, old)) {
@@ -338,7 +338,7 @@ bool set_hardware_register(Wave& w, const Step& s, uint32_t from) {
   }
   return true;
 }
-bool setreg(Wave& w, const Step& s) {
+bool setreg(Wave& w, const Instruction& s) {
   const Place& p = s.s[0];
   if (w.sv[p.index] != ~uint32_t{0} &&
       !violates(w, s, Check::invalid_scalar, "a hardware register is set from data that nobody wrote")) {
@@ -346,25 +346,25 @@ bool setreg(Wave& w, const Step& s) {
   }
   return set_hardware_register(w, s, w.s[p.index]);
 }
-bool setreg_imm(Wave& w, const Step& s) {
+bool setreg_imm(Wave& w, const Instruction& s) {
   return set_hardware_register(w, s, static_cast<uint32_t>(s.s[0].value));
 }
 
 // ---- clocks and messages ----
 
-void due_scalar(Wave& w, const Step& s) {
+void due_scalar(Wave& w, const Instruction& s) {
   for (unsigned i = 0; i < s.d_dwords; ++i) w.smem_due[s.d + i] = 1;
   ++w.smem;
   w.outstanding = 1;
 }
 
-bool memtime(Wave& w, const Step& s) {
+bool memtime(Wave& w, const Instruction& s) {
   write_scalar(w, s.d, clock(*w.context), 2);
   due_scalar(w, s);
   return true;
 }
 
-bool sendmsg(Wave& w, const Step& s) {
+bool sendmsg(Wave& w, const Instruction& s) {
   ++w.smem;  // messages count in lgkmcnt
   w.outstanding = 1;
   if ((s.k & 15) == 1) {  // MSG_INTERRUPT
@@ -375,10 +375,10 @@ bool sendmsg(Wave& w, const Step& s) {
   }
   return true;
 }
-bool sendmsghalt(Wave& w, const Step& s) {
+bool sendmsghalt(Wave& w, const Instruction& s) {
   return sendmsg(w, s) && violates(w, s, Check::hang, "the wave halts itself, and no debugger will wake it");
 }
-bool sendmsg_rtn(Wave& w, const Step& s) {
+bool sendmsg_rtn(Wave& w, const Instruction& s) {
   const Context& c = *w.context;
   uint64_t value = 0;
   switch (s.k & 0xff) {
@@ -397,21 +397,21 @@ bool sendmsg_rtn(Wave& w, const Step& s) {
   return true;
 }
 
-bool icache_inv(Wave& w, const Step& s) {
+bool icache_inv(Wave& w, const Instruction& s) {
   w.context->code->begin_epoch();
   return go(w, s, false);
 }
-bool nothing(Wave&, const Step&) { return true; }
+bool nothing(Wave&, const Instruction&) { return true; }
 
 // ---- registers chosen by m0 ----
 
-bool scalar_index(Wave& w, const Step& s, uint32_t at, unsigned dwords) {
+bool scalar_index(Wave& w, const Instruction& s, uint32_t at, unsigned dwords) {
   if (w.sv[reg::m0] != ~uint32_t{0} && !violates(w, s, Check::invalid_scalar, "m0 is data that nobody wrote"))
     return false;
   if (at % dwords == 0 && at + dwords <= reg::vcc + 2u) return true;
   return violates(w, s, Check::sgpr_range, fmt::format("m0 selects s{}", at)) && false;
 }
-bool movrel(Wave& w, const Step& s, uint32_t by_source, uint32_t by_destination) {
+bool movrel(Wave& w, const Instruction& s, uint32_t by_source, uint32_t by_destination) {
   uint32_t from = s.s[0].index + by_source, to = s.d + by_destination;
   bool constant = s.s[0].kind == Place::constant;
   if ((!constant && !scalar_index(w, s, from, s.d_dwords)) || !scalar_index(w, s, to, s.d_dwords))
@@ -422,9 +422,9 @@ bool movrel(Wave& w, const Step& s, uint32_t by_source, uint32_t by_destination)
   }
   return true;
 }
-bool movrels(Wave& w, const Step& s) { return movrel(w, s, w.s[reg::m0], 0); }
-bool movreld(Wave& w, const Step& s) { return movrel(w, s, 0, w.s[reg::m0]); }
-bool movrelsd_2(Wave& w, const Step& s) {
+bool movrels(Wave& w, const Instruction& s) { return movrel(w, s, w.s[reg::m0], 0); }
+bool movreld(Wave& w, const Instruction& s) { return movrel(w, s, 0, w.s[reg::m0]); }
+bool movrelsd_2(Wave& w, const Instruction& s) {
   return movrel(w, s, w.s[reg::m0] & 0x3ff, w.s[reg::m0] >> 16 & 0x3ff);
 }
 
@@ -492,7 +492,7 @@ constexpr RunRow rows[] = {
 
 std::span<const RunRow> control_rows() { return rows; }
 
-bool run_fall_through(Wave& w, const Step& s) { return fall_through(w, s); }
+bool run_fall_through(Wave& w, const Instruction& s) { return fall_through(w, s); }
 void set_wave_mode(Wave& w, uint32_t mode) { set_mode(w, mode); }
 
 }  // namespace doorbell::sim::amd

@@ -32,14 +32,14 @@ void set_lane(Wave& w, uint16_t vgpr, uint32_t lane, uint32_t value, bool known)
   w.valid[vgpr] = known ? w.valid[vgpr] | bit : w.valid[vgpr] & ~bit;
 }
 
-bool lane_selector(Wave& w, const Step& s, const Place& p, uint32_t& lane) {
+bool lane_selector(Wave& w, const Instruction& s, const Place& p, uint32_t& lane) {
   bool known = true;
   lane = read(w, p, known) & (w.stride - 1);
   return known || violates(w, s, Check::invalid_scalar, "the lane selector is data that nobody wrote");
 }
 
 // The first lane of exec, or lane 0.
-bool readfirstlane(Wave& w, const Step& s) {
+bool readfirstlane(Wave& w, const Instruction& s) {
   uint64_t exec = w.exec();
   uint32_t lane = exec ? static_cast<uint32_t>(__builtin_ctzll(exec)) : 0;
   uint16_t from = s.s[0].index;
@@ -47,7 +47,7 @@ bool readfirstlane(Wave& w, const Step& s) {
   return true;
 }
 
-bool readlane(Wave& w, const Step& s) {
+bool readlane(Wave& w, const Instruction& s) {
   uint32_t lane = 0;
   if (!lane_selector(w, s, s.s[1], lane)) return false;
   uint16_t from = s.s[0].index;
@@ -55,7 +55,7 @@ bool readlane(Wave& w, const Step& s) {
   return true;
 }
 
-bool writelane(Wave& w, const Step& s) {
+bool writelane(Wave& w, const Instruction& s) {
   uint32_t lane = 0;
   if (!lane_selector(w, s, s.s[1], lane)) return false;
   bool known = true;
@@ -66,7 +66,7 @@ bool writelane(Wave& w, const Step& s) {
 
 // op_sel bit 0: fetch from inactive lanes too (FI); bit 1: BOUND_CTRL, an inactive lane reads as 0 instead of
 // leaving the destination as it was (RDNA2 ISA, V_PERMLANE16_B32: OPSEL).
-bool permlane(Wave& w, const Step& s, uint32_t flip_row) {
+bool permlane(Wave& w, const Instruction& s, uint32_t flip_row) {
   bool known = true;
   uint64_t select = read(w, s.s[1], known);
   select |= static_cast<uint64_t>(read(w, s.s[2], known)) << 32;
@@ -88,12 +88,12 @@ bool permlane(Wave& w, const Step& s, uint32_t flip_row) {
   }
   return true;
 }
-bool permlane16(Wave& w, const Step& s) { return permlane(w, s, 0); }
-bool permlanex16(Wave& w, const Step& s) { return permlane(w, s, 16); }
+bool permlane16(Wave& w, const Instruction& s) { return permlane(w, s, 0); }
+bool permlanex16(Wave& w, const Instruction& s) { return permlane(w, s, 16); }
 
 // Swaps the halves of a wave64; in wave32 it does nothing (RDNA3 ISA, V_PERMLANE64_B32). Disabled lanes are
 // neither read specially nor written.
-bool permlane64(Wave& w, const Step& s) {
+bool permlane64(Wave& w, const Instruction& s) {
   if (w.stride == 32) return true;
   uint16_t from = s.s[0].index;
   uint32_t copy[64];
@@ -122,13 +122,13 @@ void swap(Wave& w, uint16_t a, uint16_t b) {
   }
 }
 
-bool v_swap(Wave& w, const Step& s) {
+bool v_swap(Wave& w, const Instruction& s) {
   swap(w, s.d, s.s[0].index);
   return true;
 }
 
 // A register chosen at run time must be one of the wave's.
-bool relative(Wave& w, const Step& s, uint16_t base, uint32_t by, uint16_t& index) {
+bool relative(Wave& w, const Instruction& s, uint16_t base, uint32_t by, uint16_t& index) {
   if (w.sv[reg::m0] != ~uint32_t{0} && !violates(w, s, Check::invalid_scalar, "m0 is data that nobody wrote"))
     return false;
   uint64_t at = uint64_t{base} + by;
@@ -144,7 +144,7 @@ bool relative(Wave& w, const Step& s, uint16_t base, uint32_t by, uint16_t& inde
 }
 
 // m0 moves the destination, the source, both alike, or both apart: [9:0] the source, [25:16] the destination.
-bool movrel(Wave& w, const Step& s, uint32_t by_source, uint32_t by_destination) {
+bool movrel(Wave& w, const Instruction& s, uint32_t by_source, uint32_t by_destination) {
   uint16_t to = s.d, from = s.s[0].index;
   if (by_destination && !relative(w, s, to, by_destination, to)) return false;
   if (s.s[0].kind != Place::vgpr) {  // v_movreld_b32 takes any source
@@ -160,13 +160,13 @@ bool movrel(Wave& w, const Step& s, uint32_t by_source, uint32_t by_destination)
   move(w, to, from);
   return true;
 }
-bool movreld(Wave& w, const Step& s) { return movrel(w, s, 0, w.s[reg::m0]); }
-bool movrels(Wave& w, const Step& s) { return movrel(w, s, w.s[reg::m0], 0); }
-bool movrelsd(Wave& w, const Step& s) { return movrel(w, s, w.s[reg::m0], w.s[reg::m0]); }
-bool movrelsd_2(Wave& w, const Step& s) {
+bool movreld(Wave& w, const Instruction& s) { return movrel(w, s, 0, w.s[reg::m0]); }
+bool movrels(Wave& w, const Instruction& s) { return movrel(w, s, w.s[reg::m0], 0); }
+bool movrelsd(Wave& w, const Instruction& s) { return movrel(w, s, w.s[reg::m0], w.s[reg::m0]); }
+bool movrelsd_2(Wave& w, const Instruction& s) {
   return movrel(w, s, w.s[reg::m0] & 0x3ff, w.s[reg::m0] >> 16 & 0x3ff);
 }
-bool swaprel(Wave& w, const Step& s) {
+bool swaprel(Wave& w, const Instruction& s) {
   uint16_t to = s.d, from = s.s[0].index;
   if (!relative(w, s, to, w.s[reg::m0] >> 16 & 0x3ff, to) ||
       !relative(w, s, from, w.s[reg::m0] & 0x3ff, from))
@@ -175,7 +175,7 @@ bool swaprel(Wave& w, const Step& s) {
   return true;
 }
 
-bool nothing(Wave&, const Step&) { return true; }
+bool nothing(Wave&, const Instruction&) { return true; }
 
 constexpr RunRow rows[] = {
     {"v_readfirstlane_b32", readfirstlane},

@@ -9,7 +9,7 @@ namespace {
 
 namespace isa = doorbell::amd;
 
-void place_fault(const Wave& w, const Step* s, uint64_t pc, Fault& fault) {
+void place_fault(const Wave& w, const Instruction* s, uint64_t pc, Fault& fault) {
   const Context& c = *w.context;
   fault.queue = c.dispatch.queue;
   fault.kernel = c.dispatch.kernel;
@@ -24,7 +24,7 @@ void place_fault(const Wave& w, const Step* s, uint64_t pc, Fault& fault) {
 }
 
 // Records the fault, or passes a lint on.
-bool raise(Wave& w, const Step* s, uint64_t pc, Check check, Fault fault) {
+bool raise(Wave& w, const Instruction* s, uint64_t pc, Check check, Fault fault) {
   Context& c = *w.context;
   const CheckRow& row = check_row(check);
   fault.kind = row.kind;
@@ -69,8 +69,8 @@ bool wave_fetch(Wave& w, const CodeCache::Missing& missing) {
 bool registers_fit(Wave& w, const Block& block) {
   if (block.vgprs <= w.vgpr_count) [[likely]]
     return true;
-  const Step* s = block.steps;
-  auto beyond = [&](const Step& step) {
+  const Instruction* s = block.instructions;
+  auto beyond = [&](const Instruction& step) {
     return std::any_of(step.touch, step.touch + step.touches,
                        [&](const Touch& t) { return t.vector && t.first + t.count > w.vgpr_count; });
   };
@@ -88,7 +88,7 @@ void report(const Surroundings& surroundings, const Fault& fault) {
   fmt::print(stderr, "{}\n", describe(fault));
 }
 
-bool violates(Wave& w, const Step& s, Check check, std::string text, int lane) {
+bool violates(Wave& w, const Instruction& s, Check check, std::string text, int lane) {
   if (!w.context->on(check)) return true;
   Fault fault;
   fault.lane = lane;
@@ -96,7 +96,7 @@ bool violates(Wave& w, const Step& s, Check check, std::string text, int lane) {
   return raise(w, &s, w.block->pc + s.offset, check, std::move(fault));
 }
 
-bool violates_at(Wave& w, const Step& s, Check check, std::string text, int lane, uint64_t address,
+bool violates_at(Wave& w, const Instruction& s, Check check, std::string text, int lane, uint64_t address,
                  bool write) {
   if (!w.context->on(check)) return true;
   Fault fault;
@@ -108,7 +108,7 @@ bool violates_at(Wave& w, const Step& s, Check check, std::string text, int lane
   return raise(w, &s, w.block->pc + s.offset, check, std::move(fault));
 }
 
-bool fault_invalid_exec(Wave& w, const Step& s) {
+bool fault_invalid_exec(Wave& w, const Instruction& s) {
   uint64_t known = w.sv[reg::exec] | static_cast<uint64_t>(w.sv[reg::exec + 1]) << 32;
   uint64_t unknown = ~known & w.all_lanes;
   // Reported once; afterwards the mask counts as known.
@@ -117,7 +117,7 @@ bool fault_invalid_exec(Wave& w, const Step& s) {
                   unknown ? __builtin_ctzll(unknown) : no_lane);
 }
 
-bool check_due(Wave& w, const Step& s) {
+bool check_due(Wave& w, const Instruction& s) {
   if (!w.context->on(Check::load_use)) return true;
   const isa::Row& row = isa::rows()[s.row];
   bool loads = row.format >= isa::Format::global, ds = row.format == isa::Format::ds;
@@ -163,7 +163,7 @@ Stop execute(Wave& w, uint64_t budget) {
     w.link = nullptr;
     ++block->executions;
     w.instructions += block->count;
-    const Step* s = block->steps;
+    const Instruction* s = block->instructions;
     for (;; ++s) {
       if (w.outstanding != 0 && !check_due(w, *s)) break;
       if (!s->run) {

@@ -221,7 +221,7 @@ bool hole(const Region& region, uint64_t va) {
 std::string bytes_text(uint64_t bytes) { return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s"); }
 
 // The host memory of a global access, or null after a report; `stop` says whether the wave stops for it.
-std::byte* global(Wave& w, const Step& s, int lane, uint64_t va, uint64_t bytes, bool write, bool& stop,
+std::byte* global(Wave& w, const Instruction& s, int lane, uint64_t va, uint64_t bytes, bool write, bool& stop,
                   const Region** which = nullptr) {
   Context& c = *w.context;
   const Region* region = c.region(va, bytes);
@@ -242,7 +242,7 @@ std::byte* global(Wave& w, const Step& s, int lane, uint64_t va, uint64_t bytes,
 uint64_t scratch_address(const Wave& w, uint32_t lane, uint64_t offset) {
   return w.scratch + (offset >> 2) * 4 * w.stride + 4 * lane + (offset & 3);
 }
-bool scratch_inside(Wave& w, const Step& s, int lane, uint64_t offset, uint64_t bytes, bool write,
+bool scratch_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64_t bytes, bool write,
                     bool& stop) {
   uint64_t size = w.scratch_bytes / w.stride;
   if (offset + bytes <= size) return true;
@@ -252,7 +252,7 @@ bool scratch_inside(Wave& w, const Step& s, int lane, uint64_t offset, uint64_t 
                       lane, offset, write);
   return false;
 }
-bool lds_inside(Wave& w, const Step& s, int lane, uint64_t offset, uint64_t bytes, bool write, bool& stop) {
+bool lds_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64_t bytes, bool write, bool& stop) {
   if (offset + bytes <= w.group->lds_bytes) [[likely]]
     return true;
   stop = !violates_at(w, s, Check::lds_bounds,
@@ -263,7 +263,7 @@ bool lds_inside(Wave& w, const Step& s, int lane, uint64_t offset, uint64_t byte
 }
 
 // Reads an element. `known` gets a bit for each dword of it.
-bool read(Wave& w, const Step& s, uint32_t lane, Where at, unsigned bytes, uint32_t* to, uint32_t& known) {
+bool read(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes, uint32_t* to, uint32_t& known) {
   bool stop = false;
   int l = static_cast<int>(lane);
   known = ~uint32_t{0};
@@ -307,7 +307,7 @@ bool read(Wave& w, const Step& s, uint32_t lane, Where at, unsigned bytes, uint3
   return !stop;
 }
 
-bool write(Wave& w, const Step& s, uint32_t lane, Where at, unsigned bytes, const uint32_t* from,
+bool write(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes, const uint32_t* from,
            uint32_t known) {
   bool stop = false;
   int l = static_cast<int>(lane);
@@ -353,7 +353,7 @@ uint64_t exchange(std::byte* p, const Transfer& t, uint64_t data, uint64_t data2
   return old;
 }
 
-bool atomic(Wave& w, const Step& s, const Transfer& t, uint32_t lane, Where at, uint64_t data, uint64_t data2,
+bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Where at, uint64_t data, uint64_t data2,
             uint64_t& old, bool& old_known) {
   bool stop = false;
   int l = static_cast<int>(lane);
@@ -396,7 +396,7 @@ bool atomic(Wave& w, const Step& s, const Transfer& t, uint32_t lane, Where at, 
 
 // ---- operands ----
 
-const Operand* operand(const Step& s, const Row& row, Slot slot, bool written) {
+const Operand* operand(const Instruction& s, const Row& row, Slot slot, bool written) {
   for (unsigned i = 0; i < row.count; ++i) {
     if (row.operands[i].slot == slot && (written ? row.operands[i].writes : row.operands[i].reads)) {
       const Operand& x = s.inst->operands[i];
@@ -405,7 +405,7 @@ const Operand* operand(const Step& s, const Row& row, Slot slot, bool written) {
   }
   return nullptr;
 }
-const Operand* any_operand(const Step& s, const Row& row, Slot slot) {
+const Operand* any_operand(const Instruction& s, const Row& row, Slot slot) {
   for (unsigned i = 0; i < row.count; ++i) {
     if (row.operands[i].slot == slot) {
       const Operand& x = s.inst->operands[i];
@@ -418,7 +418,7 @@ const Operand* any_operand(const Step& s, const Row& row, Slot slot) {
 int first_lane(uint64_t lanes) { return static_cast<int>(std::countr_zero(lanes)); }
 
 // A scalar that becomes part of an address.
-bool scalar_base(Wave& w, const Step& s, const Operand* x, unsigned dwords, uint64_t& value) {
+bool scalar_base(Wave& w, const Instruction& s, const Operand* x, unsigned dwords, uint64_t& value) {
   value = 0;
   if (!x) return true;
   if (x->kind == Operand::Kind::constant) {
@@ -440,7 +440,7 @@ bool scalar_base(Wave& w, const Step& s, const Operand* x, unsigned dwords, uint
   return true;
 }
 
-bool lanes_known(Wave& w, const Step& s, const Operand* x, uint64_t exec) {
+bool lanes_known(Wave& w, const Instruction& s, const Operand* x, uint64_t exec) {
   if (!x) return true;
   uint64_t known = w.valid[x->index];
   if (x->dwords > 1) known &= w.valid[x->index + 1];
@@ -457,7 +457,7 @@ struct Resource {
   bool swizzle = false, add_tid = false;
 };
 
-bool resource(Wave& w, const Step& s, const Operand& x, Resource& r) {
+bool resource(Wave& w, const Instruction& s, const Operand& x, Resource& r) {
   uint32_t known = ~uint32_t{0}, word[4];
   for (int i = 0; i < 4; ++i) {
     word[i] = w.s[x.index + i];
@@ -520,7 +520,7 @@ bool buffer_address(const Resource& r, uint64_t index, uint64_t offset, uint64_t
 
 // The addresses of all lanes of `exec`. Lanes that a buffer's range excludes are taken out of `exec` and put
 // into `zero`.
-bool addresses(Wave& w, const Step& s, const Row& row, const Transfer& t, uint64_t& exec, uint64_t& zero,
+bool addresses(Wave& w, const Instruction& s, const Row& row, const Transfer& t, uint64_t& exec, uint64_t& zero,
                Where* at) {
   const doorbell::amd::Modifiers& mods = s.inst->mods;
   const Operand* vaddr = any_operand(s, row, Slot::vaddr);
@@ -659,7 +659,7 @@ void count(Wave& w, const Row& row, bool fills, uint32_t first, unsigned dwords,
   if (fills || ds || flat) w.outstanding = 1;
 }
 
-bool simple(Wave& w, const Step& s, const Row& row, const Transfer& t) {
+bool simple(Wave& w, const Instruction& s, const Row& row, const Transfer& t) {
   uint64_t exec = w.exec(), zero = 0;
   Where at[64];
   if (!addresses(w, s, row, t, exec, zero, at)) return false;
@@ -725,7 +725,7 @@ bool simple(Wave& w, const Step& s, const Row& row, const Transfer& t) {
 // ---- LDS without memory: lanes trade values through its crossbar ----
 
 // Within halves of 32 lanes.
-bool permute(Wave& w, const Step& s, bool backward) {
+bool permute(Wave& w, const Instruction& s, bool backward) {
   const Row& row = doorbell::amd::rows()[s.row];
   const Operand* d = operand(s, row, Slot::vdst, true);
   const Operand* a = any_operand(s, row, Slot::vaddr);
@@ -751,8 +751,8 @@ bool permute(Wave& w, const Step& s, bool backward) {
   count(w, row, true, d->index, 1, false);
   return true;
 }
-bool ds_permute(Wave& w, const Step& s) { return permute(w, s, false); }
-bool ds_bpermute(Wave& w, const Step& s) { return permute(w, s, true); }
+bool ds_permute(Wave& w, const Instruction& s) { return permute(w, s, false); }
+bool ds_bpermute(Wave& w, const Instruction& s) { return permute(w, s, true); }
 
 uint32_t reversed5(uint32_t x) {
   uint32_t out = 0;
@@ -762,7 +762,7 @@ uint32_t reversed5(uint32_t x) {
 
 // offset: 0xe000 and up: FFT; 0xc000: rotate; bit 15: quad permutation; else and, or, xor masks on the lane
 // number.
-bool ds_swizzle(Wave& w, const Step& s) {
+bool ds_swizzle(Wave& w, const Instruction& s) {
   const Row& row = doorbell::amd::rows()[s.row];
   const Operand* d = operand(s, row, Slot::vdst, true);
   const Operand* x = any_operand(s, row, Slot::data0);
@@ -795,7 +795,7 @@ bool ds_swizzle(Wave& w, const Step& s) {
 }
 
 // Adds the number of enabled lanes to one dword of LDS, or subtracts it; every lane gets the old value.
-bool append(Wave& w, const Step& s, bool up) {
+bool append(Wave& w, const Instruction& s, bool up) {
   const Row& row = doorbell::amd::rows()[s.row];
   const Operand* d = operand(s, row, Slot::vdst, true);
   uint64_t exec = w.exec();
@@ -814,13 +814,13 @@ bool append(Wave& w, const Step& s, bool up) {
   count(w, row, true, d->index, 1, false);
   return true;
 }
-bool ds_append(Wave& w, const Step& s) { return append(w, s, true); }
-bool ds_consume(Wave& w, const Step& s) { return append(w, s, false); }
+bool ds_append(Wave& w, const Instruction& s) { return append(w, s, true); }
+bool ds_consume(Wave& w, const Instruction& s) { return append(w, s, false); }
 
-bool ds_nop(Wave&, const Step&) { return true; }
+bool ds_nop(Wave&, const Instruction&) { return true; }
 
 // Two dwords; each is replaced by 31 bits of data if the data's top bit is set.
-bool ds_condxchg32(Wave& w, const Step& s) {
+bool ds_condxchg32(Wave& w, const Instruction& s) {
   const Row& row = doorbell::amd::rows()[s.row];
   const Operand* d = operand(s, row, Slot::vdst, true);
   const Operand* a = any_operand(s, row, Slot::vaddr);
@@ -847,7 +847,7 @@ bool ds_condxchg32(Wave& w, const Step& s) {
 
 // ---- scalar loads ----
 
-bool scalar_load(Wave& w, const Step& s) {
+bool scalar_load(Wave& w, const Instruction& s) {
   const Row& row = doorbell::amd::rows()[s.row];
   const Operand* sbase = any_operand(s, row, Slot::sbase);
   const Operand* soffset = any_operand(s, row, Slot::soffset);
@@ -920,7 +920,7 @@ bool is_transfer(uint16_t row) {
   return t.what != Do::none && !t.format && t.bytes != 0;
 }
 
-bool run_memory(Wave& w, const Step& s) {
+bool run_memory(Wave& w, const Instruction& s) {
   return simple(w, s, doorbell::amd::rows()[s.row], transfer(s.row));
 }
 

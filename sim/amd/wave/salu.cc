@@ -373,7 +373,7 @@ Value read(const Wave& w, const Place& p) {
 
 std::span<const ScalarRow> salu_rows() { return rows; }
 
-bool run_scalar(Wave& w, const Step& s) {
+bool run_scalar(Wave& w, const Instruction& s) {
   Scalar x{};
   Value a = s.sources > 0 ? read(w, s.s[0]) : Value{0, all64};
   Value b = s.sources > 1 ? read(w, s.s[1]) : Value{0, all64};

@@ -53,21 +53,21 @@ struct Semantics {
 const Semantics& semantics(doorbell::amd::Op op);
 
 // The generic handler of salu_rows().
-bool run_scalar(Wave&, const Step&);
+bool run_scalar(Wave&, const Instruction&);
 // The handler of loads, stores and atomics of DS, FLAT, GLOBAL, SCRATCH, MUBUF and MTBUF.
-bool run_memory(Wave&, const Step&);
+bool run_memory(Wave&, const Instruction&);
 // Whether run_memory knows the row.
 bool is_transfer(uint16_t row);
 // Ends a block that its successor follows.
-bool run_fall_through(Wave&, const Step&);
+bool run_fall_through(Wave&, const Instruction&);
 void set_wave_mode(Wave&, uint32_t mode);
 
 // Reports a violated check at the step. False if the wave stops for it (also what handlers return then), true
 // if the check is off or only lints, and execution goes on.
-bool violates(Wave&, const Step&, Check, std::string text, int lane = no_lane);
-bool violates_at(Wave&, const Step&, Check, std::string text, int lane, uint64_t address, bool write);
+bool violates(Wave&, const Instruction&, Check, std::string text, int lane = no_lane);
+bool violates_at(Wave&, const Instruction&, Check, std::string text, int lane, uint64_t address, bool write);
 
 // False, after a report, if the step touches a register that is due.
-bool check_due(Wave&, const Step&);
+bool check_due(Wave&, const Instruction&);
 
 }  // namespace doorbell::sim::amd

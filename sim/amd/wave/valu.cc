@@ -103,7 +103,7 @@ inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
 struct Known {
   uint64_t low, rest;  // of the first register, and of the others
 };
-inline Known combine(const Step& s, const Source* source, uint32_t stride) {
+inline Known combine(const Instruction& s, const Source* source, uint32_t stride) {
   uint64_t valid = ~uint64_t{0};
   if (s.validity == Validity::all) {
     for (uint32_t i = 0; i < s.sources; ++i) valid &= source[i].valid;
@@ -187,7 +187,7 @@ uint32_t select(uint32_t value, uint32_t sel, bool sext) {
 inline bool bit(uint32_t set, uint32_t number) { return number < 8 && (set >> number & 1); }
 
 // Everything that an encoding does to a source before the operation sees it.
-void modify(const Wave& w, const Step& s, const Place& p, Source& source, Buffer& to) {
+void modify(const Wave& w, const Instruction& s, const Place& p, Source& source, Buffer& to) {
   const Inst& inst = *s.inst;
   const Modifiers& mods = inst.mods;
   uint32_t stride = w.stride, n = p.number;
@@ -248,7 +248,7 @@ T finish(T x, uint32_t omod, bool clamp, bool nan_to_zero) {
   return x;
 }
 
-void finish_lanes(const Wave& w, const Step& s, uint32_t* d) {
+void finish_lanes(const Wave& w, const Instruction& s, uint32_t* d) {
   const Modifiers& mods = s.inst->mods;
   bool nan_to_zero = w.mode >> 8 & 1;
   for (uint32_t i = 0; i < w.stride; ++i) {
@@ -262,7 +262,7 @@ void finish_lanes(const Wave& w, const Step& s, uint32_t* d) {
   }
 }
 
-void write_mask(Wave& w, const Step& s, uint64_t bits, uint64_t known) {
+void write_mask(Wave& w, const Instruction& s, uint64_t bits, uint64_t known) {
   w.s[s.m] = static_cast<uint32_t>(bits);
   w.sv[s.m] = static_cast<uint32_t>(known);
   if (s.m_dwords > 1) {
@@ -272,7 +272,7 @@ void write_mask(Wave& w, const Step& s, uint64_t bits, uint64_t known) {
 }
 
 // Any instruction, any modifiers, any exec.
-__attribute__((noinline)) bool general(Wave& w, const Step& s) {
+__attribute__((noinline)) bool general(Wave& w, const Instruction& s) {
   const Inst& inst = *s.inst;
   const Modifiers& mods = inst.mods;
   uint32_t stride = w.stride;
@@ -340,7 +340,7 @@ __attribute__((noinline)) bool general(Wave& w, const Step& s) {
   return true;
 }
 
-bool valu(Wave& w, const Step& s) {
+bool valu(Wave& w, const Instruction& s) {
   uint32_t stride = w.stride;
   if (w.exec() != w.all_lanes || !s.plain || (s.is_float && !w.mode_plain)) return general(w, s);
   Buffer buffer[4];

@@ -28,6 +28,6 @@ struct Simd {
 const Simd& simd();
 
 // A mask with bits that nobody wrote reaches exec: reports, and is false if the wave stops for it.
-bool fault_invalid_exec(Wave&, const Step&);
+bool fault_invalid_exec(Wave&, const Instruction&);
 
 }  // namespace doorbell::sim::amd

@@ -4,8 +4,8 @@
 // How a row of the instruction table gets its meaning: semantics.h says, and each family file (salu.cc,
 // valu_int.cc, ...) binds names of rows to functions.
 //
-// Every instruction is decoded once into a Step: its handler and its operands as places. Straight runs of
-// steps are Blocks. A handler returns true if the next step follows, false if the block ends here; then
+// Every instruction is decoded once into a Instruction: its handler and its operands as places. Straight runs of
+// instructions are Blocks. A handler returns true if the next step follows, false if the block ends here; then
 // Wave::stop says why.
 //
 // Strictness. Beside each register lies what is known of it: `valid` (which lanes of a VGPR, which bits of a
@@ -23,12 +23,12 @@ struct Row;
 namespace doorbell::sim::amd {
 
 struct Wave;
-struct Step;
+struct Instruction;
 struct Block;
 struct Group;
 struct Context;
 
-using Run = bool (*)(Wave&, const Step&);
+using Run = bool (*)(Wave&, const Instruction&);
 
 // Scalar registers are numbered as the instruction table does (codegen/isa/amd/inst.h: vcc 106, null 124, m0
 // 125, exec 126). Writes of null go to `bin`, which is as long as the longest destination.
@@ -78,7 +78,7 @@ struct Scalar {
   uint64_t va, vb, vd;  // 1: somebody wrote this bit
   bool vscc;
   Wave* wave;
-  const Step* step;
+  const Instruction* step;
 };
 using ScalarFunction = void (*)(Scalar&);
 
@@ -96,7 +96,7 @@ enum class Stop : uint8_t {
   fault,
 };
 
-struct Step {
+struct Instruction {
   Run run = nullptr;
   LaneFunction lanes = nullptr;
   LaneFunction saturating = nullptr;  // of integer rows with clamp
@@ -142,7 +142,7 @@ struct Wave {
   uint32_t scc = 0;
   uint64_t all_lanes = 0xffffffff;
   uint64_t pc = 0;           // of the next block
-  const Step* at = nullptr;  // where it stopped
+  const Instruction* at = nullptr;  // where it stopped
   const Block* block = nullptr;
   Block** link = nullptr;  // where the successor is remembered
   Stop stop = Stop::none;
@@ -153,7 +153,7 @@ struct Wave {
   uint32_t mxcsr32 = 0x1f80, mxcsr64 = 0x1f80;  // for f32, and for f16 and f64
 
   // Strict state.
-  uint32_t outstanding = 0;  // registers that are due, in all; 0 lets steps skip the check
+  uint32_t outstanding = 0;  // registers that are due, in all; 0 lets instructions skip the check
   Counter vm, vs, exp, lds;  // lds: in order among LDS instructions
   uint32_t smem = 0;         // scalar loads and messages under way: out of order, done only at lgkmcnt(0)
   uint32_t flat = 0;         // FLAT instructions under way in lgkmcnt
@@ -187,7 +187,7 @@ struct Wave {
   [[nodiscard]] uint64_t mask(uint32_t index) const { return stride == 32 ? s[index] : scalar64(index); }
 };
 
-// Runs of steps. The last one always returns false.
+// Runs of instructions. The last one always returns false.
 struct Block {
   uint64_t pc = 0;
   uint32_t bytes = 0;
@@ -195,7 +195,7 @@ struct Block {
   uint32_t vgprs = 0;    // the highest vector register that is named, plus 1
   uint64_t checked = 0;  // the epoch of the code cache in which its bytes were last compared with memory
   uint64_t executions = 0;
-  const Step* steps = nullptr;
+  const Instruction* instructions = nullptr;
   Block* next[2] = {};  // successors met before: not taken, taken
 };
 
