@@ -221,8 +221,8 @@ bool hole(const Region& region, uint64_t va) {
 std::string bytes_text(uint64_t bytes) { return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s"); }
 
 // The host memory of a global access, or null after a report; `stop` says whether the wave stops for it.
-std::byte* global(Wave& w, const Instruction& s, int lane, uint64_t va, uint64_t bytes, bool write, bool& stop,
-                  const Region** which = nullptr) {
+std::byte* global(Wave& w, const Instruction& s, int lane, uint64_t va, uint64_t bytes, bool write,
+                  bool& stop, const Region** which = nullptr) {
   Context& c = *w.context;
   const Region* region = c.region(va, bytes);
   Access need = write ? access_write : access_read;
@@ -252,7 +252,8 @@ bool scratch_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, ui
                       lane, offset, write);
   return false;
 }
-bool lds_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64_t bytes, bool write, bool& stop) {
+bool lds_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64_t bytes, bool write,
+                bool& stop) {
   if (offset + bytes <= w.group->lds_bytes) [[likely]]
     return true;
   stop = !violates_at(w, s, Check::lds_bounds,
@@ -263,7 +264,8 @@ bool lds_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64
 }
 
 // Reads an element. `known` gets a bit for each dword of it.
-bool read(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes, uint32_t* to, uint32_t& known) {
+bool read(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes, uint32_t* to,
+          uint32_t& known) {
   bool stop = false;
   int l = static_cast<int>(lane);
   known = ~uint32_t{0};
@@ -353,8 +355,8 @@ uint64_t exchange(std::byte* p, const Transfer& t, uint64_t data, uint64_t data2
   return old;
 }
 
-bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Where at, uint64_t data, uint64_t data2,
-            uint64_t& old, bool& old_known) {
+bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Where at, uint64_t data,
+            uint64_t data2, uint64_t& old, bool& old_known) {
   bool stop = false;
   int l = static_cast<int>(lane);
   old = 0;
@@ -520,8 +522,8 @@ bool buffer_address(const Resource& r, uint64_t index, uint64_t offset, uint64_t
 
 // The addresses of all lanes of `exec`. Lanes that a buffer's range excludes are taken out of `exec` and put
 // into `zero`.
-bool addresses(Wave& w, const Instruction& s, const Row& row, const Transfer& t, uint64_t& exec, uint64_t& zero,
-               Where* at) {
+bool addresses(Wave& w, const Instruction& s, const Row& row, const Transfer& t, uint64_t& exec,
+               uint64_t& zero, Where* at) {
   const doorbell::amd::Modifiers& mods = s.inst->mods;
   const Operand* vaddr = any_operand(s, row, Slot::vaddr);
   zero = 0;

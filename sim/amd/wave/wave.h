@@ -4,9 +4,9 @@
 // How a row of the instruction table gets its meaning: semantics.h says, and each family file (salu.cc,
 // valu_int.cc, ...) binds names of rows to functions.
 //
-// Every instruction is decoded once into a Instruction: its handler and its operands as places. Straight runs of
-// instructions are Blocks. A handler returns true if the next step follows, false if the block ends here; then
-// Wave::stop says why.
+// Every instruction is decoded once into its handler and its operands as places. Straight runs of
+// instructions are Blocks. A handler returns true if the next step follows, false if the block ends here;
+// then Wave::stop says why.
 //
 // Strictness. Beside each register lies what is known of it: `valid` (which lanes of a VGPR, which bits of a
 // scalar register hold data that somebody wrote), and the loads that are still under way (`due`).
@@ -141,7 +141,7 @@ struct Wave {
   uint32_t stride = 32;   // lanes
   uint32_t scc = 0;
   uint64_t all_lanes = 0xffffffff;
-  uint64_t pc = 0;           // of the next block
+  uint64_t pc = 0;                  // of the next block
   const Instruction* at = nullptr;  // where it stopped
   const Block* block = nullptr;
   Block** link = nullptr;  // where the successor is remembered
