@@ -139,6 +139,8 @@ Bounds Simplifier::bounds(const Node* node) {
     bool open = b.min <= everything.min || b.max >= everything.max;
     bool wraps = node->is(Op::Add) || node->is(Op::Mul) || node->is(Op::Cast);
     if (open && wraps) b = everything;
+    // What an unsigned type takes for large.
+    if (node->dtype.kind == Kind::Unsigned && b.min < 0) b = everything;
   } else if (node->dtype.is_bool()) b = {std::max<int64_t>(b.min, 0), std::min<int64_t>(b.max, 1)};
   bounds_[node] = b;
   return b;

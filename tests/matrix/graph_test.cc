@@ -1,6 +1,9 @@
 // Single graphs, each of which some rewrite or order once broke: on every device and in the evaluators.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "codegen/numeric.h"
 #include "runtime/create.h"
 #include "runtime/elementwise.h"
 #include "tests/matrix/random_graph.h"
@@ -46,6 +49,63 @@ TEST(Graphs, ProductsThatTilingBringsBesideASumAreNotFused) {
     Tensor moved = x.permute({3, 0, 2, 1});
     return std::vector{moved - moved};
   });
+}
+
+// The accumulator of a reduction is of its type, and each step rounds to it: ones add up to 2^p and no
+// further in a type of p bits. Where lanes run along the reduced axis there are 16 sums, which a tree joins.
+// The values here are folded in doubles, which hold the sums and products of two narrow floats.
+TEST(Graphs, ReductionsOfNarrowFloatsRoundEachStepToTheirType) {
+  constexpr size_t columns = 24;
+  for (const auto& [text, t] : dtype::all()) {
+    if (!t.is_float() || t.bits > 16) continue;
+    const size_t n = 16 * ((size_t{2} << t.mantissa) + 3);
+    for (Op op : {Op::Add, Op::Mul}) {
+      SCOPED_TRACE(fmt::format("{} {}", op == Op::Add ? "sum" : "product", text));
+      auto step = [&, t = t](double a, double b) {
+        return decode(t, encode(t, op == Op::Add ? a + b : a * b));
+      };
+      std::vector<double> values(n, 1);
+      if (op == Op::Mul)  // near 1, and the middle of the range in the long run
+        for (size_t i = 0; i < n; ++i)
+          values[i] = decode(t, encode(t, 1) + (i % 3 == 0 ? 1 : 0) - (i % 5 == 1 ? 1 : 0));
+      double in_order = op == Op::Mul;
+      std::vector<double> parts(16, in_order);
+      for (size_t i = 0; i < n; ++i) {
+        in_order = step(in_order, values[i]);
+        parts[i % 16] = step(parts[i % 16], values[i]);
+      }
+      for (size_t half = 8; half > 0; half /= 2)
+        for (size_t i = 0; i < half; ++i) parts[i] = step(parts[i], parts[i + half]);
+      if (op == Op::Add) { ASSERT_EQ(in_order, std::ldexp(2, t.mantissa)); }
+
+      auto fold = [&, t = t](bool along) {
+        Tensor x = from_values(t, values, {static_cast<int64_t>(n), 1});
+        if (along) return op == Op::Add ? x.sum(Axes{}, false, t) : x.prod(Axes{}, false, t);
+        x = x.expand({static_cast<int64_t>(n), columns}).contiguous();
+        return op == Op::Add ? x.sum(0, false, t) : x.prod(0, false, t);
+      };
+      for (bool along : {true, false}) {
+        const Array evaluated = expected_values(std::array{fold(along).node().get()})->front();
+        for (size_t i = 0; i < evaluated.size(); ++i)
+          EXPECT_TRUE(same_value(t, evaluated.get(i), encode(t, in_order))) << "evaluator, " << along;
+        for (TestDevice& device : test_devices()) {
+          const Tensor y = fold(along);
+          auto computed = compute_on(*device.engine, std::array{y.node().get()});
+          ASSERT_TRUE(computed.ok()) << computed.error().message;
+          for (size_t i = 0; i < (*computed)[0].size(); ++i)
+            EXPECT_TRUE(same_value(t, (*computed)[0].get(i), encode(t, along ? parts[0] : in_order)))
+                << device.name << ", " << along << ": " << decode(t, (*computed)[0].get(i));
+        }
+      }
+      // Without a wish for another, the accumulator is f32 (ones: n is exact there).
+      if (op == Op::Add) {
+        const Tensor y = from_values(t, values, {static_cast<int64_t>(n)}).sum();
+        auto computed = compute_on(*test_devices()[0].engine, std::array{y.node().get()});
+        ASSERT_TRUE(computed.ok()) << computed.error().message;
+        EXPECT_TRUE(same_value(t, (*computed)[0].get(0), encode(t, static_cast<double>(n))));
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -275,5 +275,28 @@ TEST(Simplifier, KeepsACastByWayOfASignedTypeWhereTheValueMayBeLarge) {
   EXPECT_EQ(decode(dtype::f64, value_of(simplify(node), values)), -1);
 }
 
+TEST(Simplifier, TakesNegativeNumbersForLargeOnesOnceTheyAreUnsigned) {
+  Graph graph;
+  const Node* x = graph.make(Op::Param, dtype::i8, {}, {0});
+  const Node* large = graph.alu(
+      Op::Max, {graph.cast(graph.cast(x, dtype::i64), dtype::u64), graph.constant_int(dtype::u64, 2)});
+  const Node* node = graph.cast(graph.cast(large, dtype::u8), dtype::i32);
+  Simplifier simplify(graph);
+  Values values{{x, 0xfd}};
+  EXPECT_EQ(value_of(simplify(node), values), 0xfdu);
+}
+
+TEST(Simplifier, KnowsThatACastToBoolIsZeroOrOne) {
+  Graph graph;
+  const Node* x = graph.make(Op::Param, dtype::i32, {}, {0});
+  const Node* some = graph.alu(Op::Min, {graph.alu(Op::Max, {x, graph.constant_int(dtype::i32, -5)}),
+                                         graph.constant_int(dtype::i32, -2)});
+  const Node* truth = graph.cast(some, dtype::boolean);
+  Simplifier simplify(graph);
+  const Bounds b = simplify.bounds(truth);
+  EXPECT_LE(b.min, 1);
+  EXPECT_GE(b.max, 1);
+}
+
 }  // namespace
 }  // namespace doorbell
