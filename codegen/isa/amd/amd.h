@@ -50,8 +50,22 @@ Result<Decoded> decode(std::span<const std::byte> bytes, Target);
 // Appends the instruction; an error, with its text, where no encoding takes the operands and modifiers.
 Status encode(const Inst&, Target, std::vector<std::byte>&);
 
+// What encodes and yet no assembler takes, because processors cannot execute it: more scalar values than the
+// constant bus carries, VOPD halves that share a bank.
+Status check(const Inst&, Target);
+
 std::string print(const Inst&, Target);
-Result<Inst> parse(std::string_view, Target);
+
+// What names in the text stand for. Both may leave a name undefined.
+struct Names {
+  virtual ~Names() = default;
+  virtual std::optional<int64_t> value(std::string_view name) const = 0;
+  // Dwords from the end of the instruction to a label.
+  virtual std::optional<int64_t> distance(std::string_view name) const = 0;
+};
+// One instruction, in its shortest encoding unless a suffix names one (`_e64`); an error says the column,
+// from 1. What it yields, encode() takes.
+Result<Inst> parse(std::string_view, Target, const Names* = nullptr);
 
 // The bits that an inline constant or a literal stands for in an operand of this type, zero-extended to 64
 // bits: a float in its width, an integer sign-extended, a literal of a 64-bit float in its upper half (RDNA3

@@ -91,7 +91,7 @@ struct Reader {
       code = first + (code - first) / unit * unit;
       if (code + static_cast<unsigned>(dwords) > end) return false;
     } else if (code == scalar::null) {
-      if (dwords > 2 && gfx10()) return false;
+      if (dwords > 2) return false;
     } else if (dwords > 2 || (dwords == 2 && code != scalar::vcc && code != scalar::exec)) {
       return false;
     }
@@ -110,7 +110,10 @@ struct Reader {
       x = {.kind = Operand::Kind::constant, .index = static_cast<uint16_t>(code)};
       return true;
     }
-    if ((code >= 235 && code <= 239) || code == special::scc || (gfx10() && (code == 251 || code == 252))) {
+    const bool everywhere =
+        (code >= special::shared_base && code <= special::private_limit) || code == special::scc;
+    if (everywhere || (gfx10() && (code == special::pops_exiting_wave_id || code == special::vccz ||
+                                   code == special::execz))) {
       x = special_source(static_cast<uint16_t>(code));
       return true;
     }
@@ -124,7 +127,7 @@ struct Reader {
     if (code >= 256)
       return (o.cls == Class::any || o.cls == Class::vgpr || o.cls == Class::vgpr_or_constant) &&
              vector_register(code - 256, dwords, x);
-    if (code == special::lds_direct && gfx10() && is_vop(format) && dwords == 1) {
+    if (code == special::lds_direct && gfx10() && is_vop(format) && o.cls == Class::any && dwords == 1) {
       x = special_source(special::lds_direct);
       return true;
     }

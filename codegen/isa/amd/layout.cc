@@ -58,7 +58,8 @@ Use extension_field(const Row& row, Encoding e, Arch arch, Bits b) {
     case dpp_mods: {
       if (in_vop3(row, e) || row.format == Format::vop3p) return loose;
       if (row.format == Format::vop2 && !row.sdwa && floats == 0) return loose;  // v_dot4c
-      // Two bits a source: neg and abs of floats. Of integers beside floats, and of halves: sext, and an ignored one.
+      // Two bits a source: neg and abs of floats. Of integers beside floats, and of halves: sext, and an
+      // ignored one.
       const uint32_t integers =
           row.true16 || (floats != 0 && row.format != Format::vopc) ? row.sources & ~floats : 0u;
       const auto spread = [](uint32_t set) { return (set & 1) | (set & 2) << 1; };
@@ -175,6 +176,7 @@ Use use_of(const Row& row, Encoding e, Arch arch, Bits b) {
     case sdwa_has_sdst: return extension_field(row, e, arch, b);
     case offset:
       if (row.format == Format::ds) return used_if(row.count != 0 || row.gds_only, none);
+      if (row.format == Format::smem) return used_if(has(row, Slot::soffset), loose);
       return used_if(!is_cache_control(row), loose);
     case glc:
     case dlc:

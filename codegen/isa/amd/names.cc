@@ -250,6 +250,12 @@ constexpr uint32_t quad_mode = 0x8000;
 
 }  // namespace
 
+bool has_narrow_literal(const Row& row, const OperandRow& o) {
+  if (row.name.starts_with("v_fma_mixlo") || row.name.starts_with("v_fma_mixhi")) return true;
+  return o.bits == 16 && o.count == 1 && row.format != Format::sop1 &&
+         !(row.format == Format::sop2 && o.data != Data::f);
+}
+
 std::string_view scalar_name(uint16_t index, int dwords) {
   for (const Register& r : registers)
     if (r.index == index && (r.dwords == dwords || r.dwords == 0)) return r.name;

@@ -10,10 +10,14 @@
 #include <string>
 #include <string_view>
 
-#include "codegen/isa/amd/inst.h"
+#include "codegen/isa/amd/table.h"
 #include "hal/base/result.h"
 
 namespace doorbell::amd::names {
+
+// Whether a literal in this operand is 16 bits of text: LLVM prints and reads the lower half for operands of
+// 16 bits, except for some of the SALU's.
+bool has_narrow_literal(const Row&, const OperandRow&);
 
 // vcc, vcc_lo, exec_hi, m0, null; the register is none of s0, ttmp0 ...
 std::string_view scalar_name(uint16_t index, int dwords);

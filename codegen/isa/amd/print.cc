@@ -41,13 +41,6 @@ struct Printer {
     if (n >= -16 && n <= 64) put("{}", n);
     else put("{:#x}", v);
   }
-  // LLVM prints the lower half of literals for operands of 16 bits, except for some of the SALU's.
-  bool narrow_literal(const OperandRow& o) const {
-    const Row& r = row(inst);
-    if (r.name.starts_with("v_fma_mixlo") || r.name.starts_with("v_fma_mixhi")) return true;
-    return o.bits == 16 && o.count == 1 && r.format != Format::sop1 &&
-           !(r.format == Format::sop2 && o.data != Data::f);
-  }
   void list(std::string_view name, uint32_t bits, int count);
   void vop_modifiers(const Row& row);
   void memory_modifiers(const Row& row);
@@ -128,7 +121,8 @@ void Printer::plain(const Operand& x, const OperandRow& o) {
     case Operand::Kind::constant: constant(x, o); break;
     case Operand::Kind::literal:
       if (row(inst).format == Format::sopk) return immediate(static_cast<uint32_t>(x.value));
-      put("{:#x}", static_cast<uint32_t>(x.value) & (narrow_literal(o) ? 0xffffu : ~0u));
+      put("{:#x}",
+          static_cast<uint32_t>(x.value) & (names::has_narrow_literal(row(inst), o) ? 0xffffu : ~0u));
       break;
     case Operand::Kind::special: put(names::special_name(x.index)); break;
     case Operand::Kind::imm: field(x, o.field); break;

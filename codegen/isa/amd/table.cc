@@ -19,9 +19,9 @@ constexpr auto expand_all() {
 }
 constexpr std::array<Row, row_count> expanded = expand_all();
 
-using Names = std::unordered_map<std::string_view, Op>;
-std::array<Names, arch_count> names_of_archs() {
-  std::array<Names, arch_count> names;
+using NameMap = std::unordered_map<std::string_view, Op>;
+std::array<NameMap, arch_count> names_of_archs() {
+  std::array<NameMap, arch_count> names;
   for (int a = 0; a < arch_count; ++a)
     for (size_t i = 0; i < row_count; ++i) {
       const Row& r = expanded[i];
@@ -68,8 +68,8 @@ std::span<const Row> rows() { return expanded; }
 const Row& row(Op op) { return expanded[static_cast<size_t>(op)]; }
 
 std::optional<Op> find(std::string_view name, Arch arch) {
-  static const std::array<Names, arch_count> names = names_of_archs();
-  const Names& of = names[static_cast<size_t>(arch)];
+  static const std::array<NameMap, arch_count> names = names_of_archs();
+  const NameMap& of = names[static_cast<size_t>(arch)];
   const auto found = of.find(name);
   return found == of.end() ? std::nullopt : std::optional(found->second);
 }
