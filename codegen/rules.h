@@ -36,7 +36,7 @@ class Simplifier {
 
 // An index value as constant + sum of coefficient * atom; atoms differ, coefficients are not 0. Canonical
 // order: larger coefficients first, then by content hash.
-struct Linear {
+struct IndexSum {
   struct Term {
     const Node* atom;
     int64_t coefficient;
@@ -44,7 +44,7 @@ struct Linear {
   std::vector<Term> terms;
   int64_t constant = 0;
 };
-Linear linear(const Node* index);
-const Node* build(Graph& graph, const Linear& sum);
+IndexSum index_sum(const Node* index);
+const Node* build(Graph& graph, const IndexSum& sum);
 
 }  // namespace doorbell

@@ -14,14 +14,14 @@ namespace {
 
 constexpr Bounds everything{std::numeric_limits<int64_t>::min() / 4, std::numeric_limits<int64_t>::max() / 4};
 
-bool before(const Linear::Term& a, const Linear::Term& b) {
+bool before(const IndexSum::Term& a, const IndexSum::Term& b) {
   auto magnitude = [](int64_t v) { return v < 0 ? -v : v; };
   if (magnitude(a.coefficient) != magnitude(b.coefficient))
     return magnitude(a.coefficient) > magnitude(b.coefficient);
   return a.atom->hash < b.atom->hash;
 }
 
-void add_term(Linear& sum, const Node* atom, int64_t coefficient) {
+void add_term(IndexSum& sum, const Node* atom, int64_t coefficient) {
   for (auto& term : sum.terms)
     if (term.atom == atom) {
       term.coefficient += coefficient;
@@ -30,7 +30,7 @@ void add_term(Linear& sum, const Node* atom, int64_t coefficient) {
   sum.terms.push_back({atom, coefficient});
 }
 
-void accumulate(Linear& sum, const Node* node, int64_t scale) {
+void accumulate(IndexSum& sum, const Node* node, int64_t scale) {
   if (node->is(Op::Const)) sum.constant += scale * node->as_int();
   else if (node->is(Op::Add)) {
     accumulate(sum, node->src[0], scale);
@@ -42,7 +42,7 @@ void accumulate(Linear& sum, const Node* node, int64_t scale) {
   else add_term(sum, node, scale);
 }
 
-void normalise(Linear& sum) {
+void normalise(IndexSum& sum) {
   std::erase_if(sum.terms, [](const auto& t) { return t.coefficient == 0; });
   std::sort(sum.terms.begin(), sum.terms.end(), before);
 }
@@ -56,14 +56,14 @@ bool divides_exactly(const Node* node, Op op, const Node** x, int64_t* by) {
 
 }  // namespace
 
-Linear linear(const Node* index) {
-  Linear sum;
+IndexSum index_sum(const Node* index) {
+  IndexSum sum;
   accumulate(sum, index, 1);
   normalise(sum);
   return sum;
 }
 
-const Node* build(Graph& graph, const Linear& sum) {
+const Node* build(Graph& graph, const IndexSum& sum) {
   const Node* out = nullptr;
   for (const auto& [atom, coefficient] : sum.terms) {
     const Node* term =
@@ -154,7 +154,7 @@ const Node* Simplifier::index_step(const Node* node) {
     case Op::Add:
     case Op::Mul: {
       if (node->is(Op::Mul) && !node->src[0]->is(Op::Const) && !node->src[1]->is(Op::Const)) return nullptr;
-      Linear sum = linear(node);
+      IndexSum sum = index_sum(node);
       // (x / c) * c*k + (x % c) * k = x*k, also where x / c is itself reduced modulo d.
       for (bool again = true; again;) {
         again = false;
@@ -173,7 +173,7 @@ const Node* Simplifier::index_step(const Node* node) {
             else if (divides_exactly(sum.terms[j].atom, Op::Mod, &inner, &d) && inner == quotient)
               whole = (*this)(graph_.alu(Op::Mod, {x, number(c * d)}));
             if (!whole) continue;
-            Linear merged;
+            IndexSum merged;
             merged.constant = sum.constant;
             for (size_t t = 0; t < sum.terms.size(); ++t)
               if (t != i && t != j) merged.terms.push_back(sum.terms[t]);
@@ -194,7 +194,7 @@ const Node* Simplifier::index_step(const Node* node) {
       int64_t c = node->src[1]->as_int();
       if (c <= 0 || bounds(node->src[0]).min < 0) return nullptr;
       if (c == 1) return node->is(Op::Div) ? node->src[0] : number(0);
-      Linear sum = linear(node->src[0]), whole, rest;
+      IndexSum sum = index_sum(node->src[0]), whole, rest;
       for (const auto& term : sum.terms) {
         if (term.coefficient % c == 0) whole.terms.push_back({term.atom, term.coefficient / c});
         else rest.terms.push_back(term);
@@ -214,12 +214,12 @@ const Node* Simplifier::index_step(const Node* node) {
       int64_t g = c;
       for (const auto& term : rest.terms) g = std::gcd(g, term.coefficient);
       if (g > 1) {
-        Linear scaled;
+        IndexSum scaled;
         for (const auto& term : rest.terms) scaled.terms.push_back({term.atom, term.coefficient / g});
         scaled.constant = rest.constant / g;
         const Node* e = build(graph_, scaled);
         if (node->is(Op::Div)) return graph_.alu(Op::Div, {e, number(c / g)});
-        Linear result;
+        IndexSum result;
         add_term(result, graph_.alu(Op::Mod, {e, number(c / g)}), g);
         result.constant = rest.constant % g;
         return build(graph_, result);
@@ -228,7 +228,7 @@ const Node* Simplifier::index_step(const Node* node) {
       for (const auto& pivot : rest.terms) {
         g = std::gcd(c, pivot.coefficient);
         if (g <= 1 || g == c) continue;
-        Linear high, small;
+        IndexSum high, small;
         for (const auto& term : rest.terms) (term.coefficient % g == 0 ? high : small).terms.push_back(term);
         small.constant = rest.constant % g;
         high.constant = rest.constant - small.constant;
@@ -290,12 +290,12 @@ const Node* Simplifier::step(const Node* node) {
       if (a.min >= b.max) return truth(false);
       // g*e + r < c with 0 <= r < g and c divisible by g: e < c / g.
       if (node->src[1]->is(Op::Const)) {
-        Linear sum = linear(node->src[0]);
+        IndexSum sum = index_sum(node->src[0]);
         int64_t limit = node->src[1]->as_int() - sum.constant;
         for (const auto& pivot : sum.terms) {
           int64_t g = std::abs(pivot.coefficient);
           if (g <= 1 || limit % g != 0) continue;
-          Linear high, small;
+          IndexSum high, small;
           for (const auto& term : sum.terms) {
             if (term.coefficient % g == 0) high.terms.push_back({term.atom, term.coefficient / g});
             else small.terms.push_back(term);

@@ -167,7 +167,7 @@ class Stager {
 }  // namespace
 
 bool reads_scattered(Simplifier& simplify, const Node* load) {
-  const Linear index = linear(load->src[1]);
+  const IndexSum index = index_sum(load->src[1]);
   bool along = false;
   // How far one step reaches: lanes, copies and inner reduced axes that follow each other closely.
   const int64_t gap = kShortStep / load->src[0]->dtype.bytes();

@@ -120,7 +120,7 @@ class Tiler {
     for (const Node* n : topological(std::span(&trial, 1))) {
       if (!n->is(Op::Load) && !n->is(Op::Store)) continue;
       double weight = n->is(Op::Store) ? 2 : 1;
-      Linear sum = linear(n->src[1]);
+      IndexSum sum = index_sum(n->src[1]);
       bool contiguous = false, scattered = false;
       for (const auto& term : sum.terms) {
         if (term.atom == lane)
