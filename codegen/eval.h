@@ -57,8 +57,10 @@ struct KernelCode;  // eval_kernel.cc
 //
 // Lanes run in lockstep. Errors name kernel, node (by its line in print()), workgroup and lane, for: an
 // access outside of a Param's elements; a Load of Register or Local memory that nothing was stored to; two
-// lanes that store to one address in one Store; a loaded bool other than 0 and 1; a symbol's value outside of
-// its bounds. Values of floats are those of numeric.h, NaN patterns included.
+// lanes that store to one address in one Store; a touch of Local memory that a copy is on its way to, and a
+// write to what it reads; a loaded bool other than 0 and 1; a symbol's value outside of its bounds. What a
+// CopyAsync brings is there when it is awaited, and no earlier. Values of floats are those of numeric.h, NaN
+// patterns included.
 class KernelEvaluator {
  public:
   // verify()s the kernel.

@@ -2,6 +2,7 @@
 // instructions once. A value is lanes x count words, lane by lane; uniform values are computed once and then
 // copied to all lanes, so that no instruction asks again.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -20,17 +21,19 @@ enum class Where : uint8_t { Param, Local, Register };
 
 struct Instruction {
   Op op = Op::Const;
-  bool varying = false;        // differs between lanes
-  uint32_t node = 0;           // place in the kernel's body
-  DType type;                  // of the result; Store: of the value
-  uint32_t out = 0;            // word of the result in lane 0
-  std::vector<uint32_t> in;    // the same of the sources. Load: index, gate. Store: index, value, gate
-  std::vector<DType> types;    // of those sources
-  Where where = Where::Param;  // Load and Store: which memory,
+  bool varying = false;      // differs between lanes
+  uint32_t node = 0;         // place in the kernel's body
+  DType type;                // of the result; Store: of the value
+  uint32_t out = 0;          // word of the result in lane 0
+  std::vector<uint32_t> in;  // the same of the sources. Load: index, gate. Store: index, value, gate.
+                             //   CopyAsync: index, param's index, gate. Await: the copies' places in the body
+  std::vector<DType> types;  // of those sources
+  Where where = Where::Param;  // Load, Store and CopyAsync: which memory (to copy to),
   uint32_t memory = 0;         //   which param, byte of Local, or element of Register memory
   DType element;               //   what it consists of
   int64_t elements = 0;        //   and how many
-  int64_t arg = 0;             // Range: past its End. End: its Range. Otherwise the node's argument
+  int64_t arg = 0;             // Range: past its End. End: its Range. CopyAsync: which param it reads.
+                               //   Otherwise the node's argument
 };
 
 struct Constant {
@@ -69,6 +72,18 @@ namespace {
 
 using Params = std::span<const std::span<std::byte>>;
 
+// What is known of a byte of local memory. What a copy is still to bring is nobody's.
+enum Known : uint8_t { nothing, stored, in_flight };
+
+// One lane's share of a CopyAsync, until it is awaited.
+struct InFlight {
+  uint32_t copy;  // place in the kernel's body
+  uint32_t lane;
+  size_t to, span;                   // bytes of local memory
+  const std::byte* from;             // null: brings 0
+  std::array<std::byte, 8> bytes{};  // as they were when the copy began
+};
+
 // One workgroup: its memory, and the instructions upon it.
 class Group {
  public:
@@ -94,12 +109,15 @@ class Group {
     std::copy(group, group + 3, group_);
     for (const GroupIndex& g : code_.groups) fill(g.out, group[g.axis] & g.type.mask());
     std::ranges::fill(register_set_, uint8_t{0});
-    std::ranges::fill(local_set_, uint8_t{0});
+    std::ranges::fill(local_set_, uint8_t{nothing});
+    pending_.clear();
     for (size_t at = 0; at < code_.list.size();) {
       const Instruction& i = code_.list[at++];
       switch (i.op) {
         case Op::Load: TRY(load(i)); break;
         case Op::Store: TRY(store(i)); break;
+        case Op::CopyAsync: TRY(copy(i)); break;
+        case Op::Await: TRY(await(i)); break;
         case Op::Range:
           fill(i.out, 0);
           if (decode_int(i.type, words_[i.in[0]]) <= 0) at = static_cast<size_t>(i.arg);
@@ -276,8 +294,13 @@ class Group {
       }
       const size_t at = address(i, l, span);
       if (at == outside) return leaves(i, l, span);
-      if (local && std::memchr(local_set_.data() + i.memory + at, 0, span))
-        return fail(i, l, "reads local memory that nothing was stored to, at byte {}", at);
+      if (local) {
+        const std::span<const uint8_t> known(local_set_.data() + i.memory + at, span);
+        if (std::ranges::find(known, in_flight) != known.end())
+          return fail(i, l, "reads local memory that a copy is on its way to, at byte {}", at);
+        if (std::ranges::find(known, nothing) != known.end())
+          return fail(i, l, "reads local memory that nothing was stored to, at byte {}", at);
+      }
       read(out, memory + at, bytes, i.type.count);
       if (i.type.is_bool())
         for (size_t e = 0; e < i.type.count; ++e)
@@ -298,7 +321,7 @@ class Group {
       const size_t at = address(i, l, span);
       if (at == outside) return leaves(i, l, span);
       stored_.emplace_back(at, l);
-      if (local) std::memset(local_set_.data() + i.memory + at, 1, span);
+      if (local) TRY(take(i, l, at, span, stored));
       write(memory + at, word(i.in[1], l, i.type), bytes, i.type.count);
     }
     if (!std::ranges::is_sorted(stored_)) std::ranges::sort(stored_);
@@ -309,12 +332,61 @@ class Group {
     return success();
   }
 
+  // Marks bytes of local memory that this lane changes.
+  Status take(const Instruction& i, uint32_t lane, size_t at, size_t span, Known mark) {
+    const std::span<uint8_t> known(local_set_.data() + i.memory + at, span);
+    if (std::ranges::find(known, in_flight) != known.end())
+      return fail(i, lane, "writes local memory that a copy is on its way to, at byte {}", at);
+    std::ranges::fill(known, mark);
+    return success();
+  }
+
+  // The bytes come with the Await, and not before: until then nothing is there to be read.
+  Status copy(const Instruction& i) {
+    const auto span = static_cast<size_t>(i.element.bytes());
+    const auto param = static_cast<size_t>(i.arg);
+    const auto unit = static_cast<size_t>(code_.params[param].dtype.bytes());
+    const auto elements = static_cast<uint64_t>(code_.params[param].elements);
+    for (uint32_t l = 0; l < lanes(i); ++l) {
+      const size_t to = address(i, l, span);
+      if (to == outside) return leaves(i, l, span);
+      TRY(take(i, l, to, span, in_flight));
+      InFlight one{i.node, l, i.memory + to, span, nullptr};
+      if (!gated_off(i, 2, l)) {
+        const int64_t index = decode_int(i.types[1], words_[i.in[1] + l]);
+        const auto at = static_cast<uint64_t>(index);
+        if (index < 0 || at > elements || span > (elements - at) * unit)
+          return fail(i, l, "index {} and {} bytes leave the {} elements of param {}", index, span, elements,
+                      param);
+        one.from = params_[param].data() + at * unit;
+        std::copy_n(one.from, span, one.bytes.begin());
+      }
+      pending_.push_back(std::move(one));
+    }
+    return success();
+  }
+
+  Status await(const Instruction& i) {
+    for (const InFlight& one : pending_) {
+      if (std::ranges::find(i.in, one.copy) == i.in.end()) continue;
+      const std::span bytes(one.bytes.data(), one.span);
+      if (one.from && std::memcmp(bytes.data(), one.from, one.span) != 0)
+        return fail(i, one.lane, "what {} copies was written meanwhile", code_.titles[one.copy]);
+      std::ranges::copy(bytes, local_.begin() + static_cast<long>(one.to));
+      std::fill_n(local_set_.begin() + static_cast<long>(one.to), one.span, uint8_t{stored});
+    }
+    std::erase_if(pending_,
+                  [&](const InFlight& one) { return std::ranges::find(i.in, one.copy) != i.in.end(); });
+    return success();
+  }
+
   const KernelCode& code_;
   Params params_;
   std::vector<uint64_t> words_, registers_;
   std::vector<uint8_t> register_set_;  // by element, then lane
   std::vector<std::byte> local_;
-  std::vector<uint8_t> local_set_;  // by byte
+  std::vector<uint8_t> local_set_;  // by byte: Known
+  std::vector<InFlight> pending_;
   std::vector<std::pair<size_t, uint32_t>> stored_;
   uint32_t group_[3] = {};
 };
@@ -324,7 +396,7 @@ const Node* root(const Node* memory) {
   return memory;
 }
 
-// Fills in which memory a Load or Store touches.
+// Fills in which memory a Load, Store or CopyAsync touches.
 struct Layout {
   std::unordered_map<const Node*, uint32_t> base;  // Allocs
 
@@ -356,20 +428,21 @@ Result<KernelEvaluator> KernelEvaluator::make(const Lowered& kernel) {
   code->params = kernel.params;
   code->symbol_count = kernel.symbols.size();
   const std::vector<bool> is_varying = varying(kernel);
-  std::unordered_map<const Node*, uint32_t> out;
+  std::unordered_map<const Node*, uint32_t> out, place;
   std::unordered_map<const Node*, size_t> range_at;
   Layout layout;
   for (size_t n = 0; n < kernel.body.size(); ++n) {
     const Node* node = kernel.body[n];
     code->titles.push_back(fmt::format("%{} = {} {}", n, text(node->op), name(node->dtype)));
+    place[node] = static_cast<uint32_t>(n);
     Instruction i;
     i.op = node->op;
     i.node = static_cast<uint32_t>(n);
     i.type = node->dtype;
     i.varying = is_varying[n];
     i.arg = node->arg.empty() ? 0 : node->arg[0];
-    const bool has_value = !node->is(Op::Store) && !node->is(Op::End) && !node->is(Op::After) &&
-                           !node->is(Op::Param) && !node->is(Op::Alloc);
+    const bool has_value = node->dtype.kind != Kind::Void && !node->is(Op::After) && !node->is(Op::Param) &&
+                           !node->is(Op::Alloc);
     if (has_value) {
       out[node] = i.out = code->words;
       code->words += code->lanes * node->dtype.count;
@@ -417,6 +490,21 @@ Result<KernelEvaluator> KernelEvaluator::make(const Lowered& kernel) {
         for (const Node* s : node->src.subspan(1)) take(s);
         if (node->is(Op::Store)) i.type = node->src[2]->dtype;
         break;
+      case Op::CopyAsync:
+        layout.access(*code, i, node);
+        i.arg = node->src[2]->arg[0];
+        take(node->src[1]);
+        for (const Node* s : node->src.subspan(3)) take(s);
+        break;
+      case Op::Await: {
+        std::vector<const Node*> tokens(node->src.begin(), node->src.end());
+        for (size_t t = 0; t < tokens.size(); ++t) {
+          if (tokens[t]->is(Op::CopyAsync)) i.in.push_back(place.at(tokens[t]));
+          else if (tokens[t]->is(Op::End))
+            tokens.insert(tokens.end(), tokens[t]->src.begin(), tokens[t]->src.end());
+        }
+        break;
+      }
       default:
         for (const Node* s : node->src) take(s);
     }

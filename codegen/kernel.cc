@@ -123,7 +123,8 @@ std::vector<bool> varying(const Lowered& kernel) {
       bool now = false;
       switch (node->op) {
         case Op::Lane: now = true; break;
-        case Op::End: break;
+        case Op::End:
+        case Op::Await: break;
         case Op::Alloc: now = registers[node]; break;
         case Op::After: now = is_varying(node->src[0]); break;
         default:

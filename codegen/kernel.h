@@ -2,10 +2,11 @@
 //
 // 1. As cut by the scheduler: a Sink of Stores whose values are scalar expressions over Range nodes.
 //      Range(extent) [id, kind]     one loop axis; extent is a Const or a Symbol of index type
-//      Load(Param, index[, gate])   index counts elements of the Param's dtype; a Load may be of a wider dtype
-//                                   than its Param's: it then reads that many bytes from there, unaligned
-//      Reduce(v0 .. vn-1, ranges..) [op, n]    folds v0, then v1, ... for each iteration of its ranges, in order,
-//                                   starting from the op's identity
+//      Load(Param, index[, gate])   index counts elements of the Param's dtype; a Load may be of a wider
+//                                   dtype than its Param's: it reads that many bytes from there, unaligned
+//      Reduce(v0 .. vn-1, ranges..) [op, n]    folds v0, then v1, ... for each iteration of its ranges, in
+//                                   order, starting from the op's identity
+//    As the tiler leaves it, values are staged in Local memory: see stage.h.
 // 2. Lowered (struct Lowered): one program for `lanes` lanes that run in lockstep, as a list in the order of
 //    execution. Every float operation, its order and its accumulators are fixed here: from this form on the
 //    evaluator, machine code and emulators agree bit for bit.
@@ -15,11 +16,17 @@
 //      Alloc [id, space, n]         Register: n values for each lane; Local: n values for the workgroup
 //      After(memory, effects...)    that memory after those Stores, Ranges and Ends: names a version
 //      Load/Store                   on Param, Alloc or After; Register memory has constant indices
+//      CopyAsync(memory, index, param, index[, gate])    starts to copy an element of Local memory out of
+//                                   the Param, beside all that follows, and gives a token: itself
+//      Await(tokens...)             until the copies of these tokens have arrived, and may be read. The
+//                                   tokens of a loop are one: its End, which has them among its effects
 //      LaneXor(x) [mask]            the value of x in lane (this ^ mask)
-//    Gates are bool; a Load whose gate is false reads nothing and gives 0, a Store writes nothing. Uniform
-//    Stores to global memory are done by lane 0 once. Lanes that store to one address in one Store are a bug.
-//    Memory is not read and written through two Params of the same buffer, except in an Assign whose reads of
-//    an element all come before its write.
+//    Gates are bool; a Load whose gate is false reads nothing and gives 0, a Store writes nothing, a
+//    CopyAsync reads nothing and brings 0. A token is awaited exactly once, in the loop that it was given in;
+//    until then nobody writes what its copy reads, nor touches what it brings. Uniform Stores to global
+//    memory are done by lane 0 once. Lanes that store to one address in one Store are a bug. Memory is not
+//    read and written through two Params of the same buffer, except in an Assign whose reads of an element
+//    all come before its write.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +38,8 @@
 
 namespace doorbell {
 
-// Loop: sequential, or (before lowering) free to be mapped; Reduce: closed by a Reduce; the others are chosen by
-// the tiler.
+// Loop: sequential, or (before lowering) free to be mapped; Reduce: closed by a Reduce; the others are chosen
+// by the tiler.
 enum class RangeKind : int64_t { Loop, Reduce, Group, Unroll, Lane };
 enum class Space : int64_t { Global, Local, Register, Accumulator };
 
@@ -43,8 +50,8 @@ struct KernelParam {
   bool operator==(const KernelParam&) const = default;
 };
 
-// Lowered form. The argument block of a dispatch is one 8-byte slot a Param (an address), in order, then one a
-// symbol (its value). A Symbol node's arg[0] is its place in `symbols` here, not the process-wide id.
+// Lowered form. The argument block of a dispatch is one 8-byte slot a Param (an address), in order, then one
+// a symbol (its value). A Symbol node's arg[0] is its place in `symbols` here, not the process-wide id.
 struct Lowered {
   std::string name;
   int lanes = 1;

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "codegen/contract.h"
+#include "codegen/listing.h"
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
 #include "codegen/verify.h"
@@ -38,7 +39,7 @@ class Lineariser {
     for (const Node* n : order_)
       if (n->is(Op::Reduce)) push(identity_of(n));
     emit_block(nullptr);
-    sweep();
+    drop_unused(out_.body);
     return std::move(out_);
   }
 
@@ -49,22 +50,24 @@ class Lineariser {
     std::vector<const Node*> children;    // loops in its body
     std::vector<const Node*> reductions;  // that its end completes a round of (it is their innermost loop)
     std::vector<const Node*> opens;       // reductions of which it is the outermost loop
-    std::vector<const Node*> fills;       // stores of which it is the innermost loop, to memory of an After
+    std::vector<const Node*> fills;  // stores and copies to staged memory, of which it is the innermost loop
     bool emitted = false;
   };
 
   static bool is_loop(const Node* n) {
     return n->is(Op::Range) && (kind_of(n) == RangeKind::Loop || kind_of(n) == RangeKind::Reduce);
   }
-  // The loops that a Reduce folds over, or that fill the memory of an After.
+  // The loops that a Reduce folds over, or that fill the memory of an After or Await.
   static std::vector<const Node*> loops_of(const Node* closing) {
     std::vector<const Node*> loops;
-    if (!closing->is(Op::Reduce) && !closing->is(Op::After)) return loops;
+    if (!closing->is(Op::Reduce) && !closing->is(Op::After) && !closing->is(Op::Await)) return loops;
     for (const Node* r :
-         closing->src.subspan(closing->is(Op::Reduce) ? static_cast<size_t>(closing->arg[1]) : 1))
+         closing->src.subspan(closing->is(Op::Reduce) ? static_cast<size_t>(closing->arg[1]) : 0))
       if (is_loop(r)) loops.push_back(r);
     return loops;
   }
+  // What fills staged memory, or writes the kernel's results.
+  static bool fills(const Node* n) { return n->is(Op::Store) || n->is(Op::CopyAsync); }
   int depth(const Node* range) {
     int d = 0;
     for (; range; range = loops_[range].parent) ++d;
@@ -85,7 +88,8 @@ class Lineariser {
       loops_[r].parent = parent;
       parent = r;
     }
-    // The loops of a Reduce nest in one another, and in what the Reduce depends on; so do those of an After.
+    // The loops of a Reduce nest in one another, and in what the Reduce depends on; so do those that fill
+    // memory.
     for (const Node* n : order_) {
       std::unordered_set<const Node*>& free = free_[n];
       if (is_loop(n)) free.insert(n);
@@ -121,7 +125,7 @@ class Lineariser {
           loops_[own.back()].reductions.push_back(n);
         } else {
           for (const Node* s : n->src)
-            if (s->is(Op::Store)) loops_[own.back()].fills.push_back(s);
+            if (fills(s)) loops_[own.back()].fills.push_back(s);
         }
       } else if (is_loop(n)) {
         at = loops_[n].parent;
@@ -156,6 +160,7 @@ class Lineariser {
     };
     for (const Node* n : order_) {
       if (n->is(Op::Load) && n->src[0]->is(Op::Param)) param(n->src[0]).read = true;
+      if (n->is(Op::CopyAsync)) param(n->src[2]).read = true;
       if (n->is(Op::Store) && n->src[0]->is(Op::Param)) param(n->src[0]).written = true;
       if (n->is(Op::Symbol)) symbol_slot(n);
     }
@@ -242,9 +247,11 @@ class Lineariser {
       value_[n] = make(Op::Load, n->dtype, {after, zero()});
       return;
     }
-    if (auto own = loops_of(n); !own.empty()) {  // an After
+    if (auto own = loops_of(n); !own.empty()) {  // an After or Await
       if (!loops_[own.front()].emitted) emit_loop(own.front());
-      value_[n] = make(Op::After, n->dtype, {value_.at(n->src[0]), ends_.at(own.front())});
+      const Node* end = ends_.at(own.front());
+      value_[n] = n->is(Op::Await) ? make(Op::Await, n->dtype, {end})
+                                   : make(Op::After, n->dtype, {value_.at(n->src[0]), end});
       return;
     }
     std::vector<const Node*> src;
@@ -266,19 +273,6 @@ class Lineariser {
       return;
     }
     value_[n] = push(g_.make(n->op, type, src, arg));
-  }
-
-  // Drops what no effect needs.
-  void sweep() {
-    std::unordered_set<const Node*> live;
-    for (size_t i = out_.body.size(); i-- > 0;) {
-      const Node* n = out_.body[i];
-      if (n->is(Op::Store) || n->is(Op::End) || live.contains(n)) {
-        live.insert(n);
-        live.insert(n->src.begin(), n->src.end());
-      }
-    }
-    std::erase_if(out_.body, [&](const Node* n) { return !live.contains(n); });
   }
 
   const Node* identity_of(const Node* reduce) {
@@ -419,7 +413,7 @@ class Lineariser {
   void emit_block(const Node* block) {
     Loop& loop = loops_[block];
     for (const Node* n : loop.nodes)
-      if (n->is(Op::Store)) visit(n, block);
+      if (fills(n)) visit(n, block);
     // What the loops in it need stands before them.
     for (const Node* child : loop.children) {
       if (loops_[child].emitted) continue;
@@ -472,6 +466,8 @@ Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, 
   TRY(verify_kernel(tiled.sink));
   Lowered lowered = TRY(linearise(graph, simplify, tiled, name));
   TRY(spell_folds(graph, simplify, target, lowered));
+  if (target.copy_engine) double_buffer(graph, lowered, target.local_bytes);
+  else spell_copies(graph, lowered);
   if (wanted.find('l') != std::string::npos) fmt::print(stderr, "{}\n", print(lowered));
   return lowered;
 }

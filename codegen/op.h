@@ -78,6 +78,8 @@ enum class OpClass : uint8_t { Leaf, Alu, Movement, Memory, Kernel };
   X(After,      Kernel,  -1, 0, "after")      /* (memory, effects...): that memory once the effects have happened */ \
   X(Load,       Kernel,  -1, 0, "load")       /* (memory, index[, gate]): 0 where the gate is false */             \
   X(Store,      Kernel,  -1, 0, "store")      /* (memory, index, value[, gate]) */                                 \
+  X(CopyAsync,  Kernel,  -1, 0, "copy_async") /* (local memory, index, param, index[, gate]): a token */           \
+  X(Await,      Kernel,  -1, 0, "await")      /* (tokens...): until what they copy has arrived */                  \
   X(LaneXor,    Kernel,   1, 0, "lane_xor")   /* arg: mask; the value of lane (this ^ mask) */                     \
   X(Vec,        Kernel,  -1, 0, "vec")        /* short vector of its sources */                                    \
   X(Element,    Kernel,   1, 0, "element")    /* arg: which element of a short vector */                           \

@@ -252,6 +252,8 @@ const Node* Simplifier::step(const Node* node) {
     if (node->is(Op::Load) && node->src.size() == 3 && node->src[2]->is(Op::Const))
       return node->src[2]->as_int() ? graph_.make(Op::Load, node->dtype, node->src.first(2))
                                     : graph_.constant(node->dtype, 0);
+    if (node->is(Op::CopyAsync) && node->src.size() == 5 && node->src[4]->is_const(1))
+      return graph_.make(Op::CopyAsync, node->dtype, node->src.first(4));
     if (node->is(Op::Range) && !node->src.empty() && node->src[0]->is_const(1))
       return graph_.constant_int(dtype::index, 0);
     return nullptr;

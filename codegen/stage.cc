@@ -103,7 +103,8 @@ class Stager {
   bool wanted(const Node* n) {
     const Facts& f = facts_.at(n);
     const bool value = (n->is(Op::Load) || row(n->op).cls == OpClass::Alu) && n->dtype.kind != Kind::Index &&
-                       n->dtype.bits >= 8 && n->dtype.bits % 8 == 0 && !n->dtype.is_bool();
+                       n->dtype.bits >= 8 && n->dtype.bits % 8 == 0 && !n->dtype.is_bool() &&
+                       n->dtype.count == 1;
     if (!value || !f.scattered || !f.along || f.reduces || !f.read_further_in || bound_.contains(n))
       return false;
     int64_t times = 1;
@@ -147,10 +148,20 @@ class Stager {
       closed.push_back(own[a]);
     }
     index = simplify_(index);
-    const Node* store = g_.make(Op::Store, dtype::none, {memory, index, n});
-    std::vector<const Node*> fill{memory, simplify_(substitute(g_, store, own))};
-    fill.insert(fill.end(), closed.begin(), closed.end());
-    return g_.make(Op::Load, n->dtype, {g_.make(Op::After, n->dtype, fill), index});
+    std::vector<const Node*> effects;
+    const bool copies = n->is(Op::Load) && n->src[0]->is(Op::Param);
+    if (copies) {
+      std::vector<const Node*> src{memory, index};
+      src.insert(src.end(), n->src.begin(), n->src.end());
+      effects.push_back(g_.make(Op::CopyAsync, dtype::none, src));
+    } else {
+      effects.push_back(g_.make(Op::Store, dtype::none, {memory, index, n}));
+    }
+    effects[0] = simplify_(substitute(g_, effects[0], own));
+    effects.insert(effects.end(), closed.begin(), closed.end());
+    if (copies) effects = {g_.make(Op::Await, dtype::none, effects)};
+    effects.insert(effects.begin(), memory);
+    return g_.make(Op::Load, n->dtype, {g_.make(Op::After, n->dtype, effects), index});
   }
 
   Graph& g_;

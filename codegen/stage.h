@@ -4,8 +4,9 @@
 // In the tiled form a staged value is
 //      Load(After(Alloc[id, Local, n], Store.., ranges..), index)
 // where After closes the ranges over which the Stores fill the memory, as a Reduce closes its own: Reduce
-// ranges, lanes, and unrolled ones, whose copies are Stores side by side. The values and every order of
-// folding stay what they were, so a staged kernel computes the same bits.
+// ranges, lanes, and unrolled ones, whose copies are Stores side by side. What is a plain Load is copied:
+//      Load(After(Alloc[id, Local, n], Await(CopyAsync.., ranges..)), index)
+// The values and every order of folding stay what they were, so a staged kernel computes the same bits.
 #pragma once
 
 #include <optional>

@@ -597,7 +597,7 @@ class Tiler {
             arg[1] = n * static_cast<int64_t>(values);
             src = std::move(copies);
           }
-        } else if (node->is(Op::Sink) || node->is(Op::After)) {
+        } else if (node->is(Op::Sink) || node->is(Op::After) || node->is(Op::Await)) {
           std::vector<const Node*> stores;
           for (const Node* store : src) {
             if (store == u) continue;

@@ -36,8 +36,12 @@ class Checker {
       if (s->is(Op::Store) && !node->is(Op::Sink) && !node->is(Op::After))
         return "only a sink and an after keep stores";
       if (s->dtype.count != 1 && !node->is(Op::Contract)) return "a short vector is an operand of contract";
-      if (s->is(Op::Param) && ((!node->is(Op::Load) && !node->is(Op::Store)) || s != node->src[0]))
-        return "a param is the memory of a load or store";
+      if (s->is(Op::CopyAsync) && !node->is(Op::Await)) return "only an await takes tokens";
+      if (s->is(Op::CopyAsync) && !awaited_.insert(s).second) return "a token is awaited once";
+      if (s->is(Op::Await) && !node->is(Op::After)) return "only an after keeps awaits";
+      const bool accesses = (node->is(Op::Load) || node->is(Op::Store)) && s == node->src[0];
+      if (s->is(Op::Param) && !accesses && !node->is(Op::CopyAsync))
+        return "a param is the memory of a load, store or copy";
     }
     if (std::string rule = check_op(node); !rule.empty()) return rule;
     // What a value depends on. A Reduce hides the ranges that it closes.
@@ -57,7 +61,7 @@ class Checker {
     }
     if (node->is(Op::Reduce))
       for (const Node* range : node->src.subspan(static_cast<size_t>(node->arg[1]))) std::erase(free, range);
-    if (node->is(Op::After))
+    if (node->is(Op::After) || node->is(Op::Await))
       for (const Node* range : node->src) std::erase(free, range);
     if (node->is(Op::Store) && node->src[0]->is(Op::Param))
       for (const Node* range : free)
@@ -94,6 +98,8 @@ class Checker {
                    : "alloc has the arguments id, local space, elements";
       case Op::After: return after(node);
       case Op::Contract: return broken_contract_rule(node);
+      case Op::CopyAsync: return copy(node);
+      case Op::Await: return await(node);
       case Op::Sink: return "";
       default: return "does not stand in a kernel before lowering";
     }
@@ -140,16 +146,39 @@ class Checker {
     return "";
   }
 
-  // What stages a value: stores to an alloc, and the ranges over which they fill it (stage.h).
+  // What stages a value: stores to an alloc, or copies, and the ranges over which they fill it (stage.h).
   static std::string after(const Node* node) {
     if (node->src.size() < 2 || !node->src[0]->is(Op::Alloc)) return "after has an alloc and stores to it";
     if (node->dtype != node->src[0]->dtype) return "has the type of its memory";
     for (const Node* s : node->src.subspan(1)) {
-      if (s->is(Op::Store) ? s->src[0] != node->src[0]
-                           : !s->is(Op::Range) || s->arg[1] != static_cast<int64_t>(RangeKind::Reduce))
-        return "closes ranges of kind reduce, over stores to its alloc";
+      const bool other = s->is(Op::Store)   ? s->src[0] != node->src[0]
+                         : s->is(Op::Await) ? s->src[0]->src[0] != node->src[0]
+                                            : !is_reduced(s);
+      if (other) return "closes ranges of kind reduce, over stores to its alloc";
     }
     return "";
+  }
+
+  static std::string copy(const Node* node) {
+    if (node->src.size() < 4 || node->src.size() > 5)
+      return "copy_async takes memory, index, param, index and perhaps a gate";
+    if (!node->src[0]->is(Op::Alloc) || !node->src[2]->is(Op::Param))
+      return "copies from a param to an alloc";
+    if (!node->src[1]->dtype.is_int() || !node->src[3]->dtype.is_int()) return "an index is an integer";
+    if (node->src.size() > 4 && !node->src[4]->dtype.is_bool()) return "a gate is a bool";
+    const DType to = node->src[0]->dtype, from = node->src[2]->dtype;
+    return to.bytes() % from.bytes() == 0 ? "" : fmt::format("copies {} from {}", name(to), name(from));
+  }
+
+  static std::string await(const Node* node) {
+    if (node->src.empty() || !node->src[0]->is(Op::CopyAsync)) return "awaits tokens";
+    for (const Node* s : node->src)
+      if (s->is(Op::CopyAsync) ? s->src[0] != node->src[0]->src[0] : !is_reduced(s))
+        return "closes ranges of kind reduce, over copies to one alloc";
+    return "";
+  }
+  static bool is_reduced(const Node* n) {
+    return n->is(Op::Range) && n->arg[1] == static_cast<int64_t>(RangeKind::Reduce);
   }
 
   static std::string reduce(const Node* node) {
@@ -163,15 +192,14 @@ class Checker {
     const auto values = static_cast<size_t>(node->arg[1]);
     for (const Node* v : node->src.first(values))
       if (v->dtype != node->dtype) return fmt::format("folds {} into {}", name(v->dtype), name(node->dtype));
-    for (const Node* r : node->src.subspan(values))
-      if (!r->is(Op::Range) || r->arg[1] != static_cast<int64_t>(RangeKind::Reduce))
-        return "closes ranges of kind reduce";
+    if (!std::ranges::all_of(node->src.subspan(values), is_reduced)) return "closes ranges of kind reduce";
     return "";
   }
 
   std::unordered_map<const Node*, Ranges> free_;
   std::map<int64_t, DType> params_;
   std::unordered_set<int64_t> ids_;
+  std::unordered_set<const Node*> awaited_;  // tokens
 };
 
 }  // namespace

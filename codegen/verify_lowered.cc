@@ -13,8 +13,11 @@ namespace doorbell {
 namespace {
 
 bool is_memory(const Node* node) { return node->is(Op::Param) || node->is(Op::Alloc) || node->is(Op::After); }
-bool is_effect(const Node* node) { return node->is(Op::Store) || node->is(Op::End) || node->is(Op::Range); }
-bool is_value(const Node* node) { return !is_memory(node) && !node->is(Op::Store) && !node->is(Op::End); }
+bool is_token(const Node* node) { return node->is(Op::CopyAsync) || node->is(Op::End); }
+bool is_effect(const Node* node) {
+  return node->is(Op::Store) || is_token(node) || node->is(Op::Await) || node->is(Op::Range);
+}
+bool is_value(const Node* node) { return !is_memory(node) && (!is_effect(node) || node->is(Op::Range)); }
 bool is_loop(const Node* node) { return node->is(Op::Range) && !node->src.empty(); }
 const Node* root(const Node* memory) {
   while (memory->is(Op::After)) memory = memory->src[0];
@@ -44,6 +47,8 @@ class Checker {
     for (size_t i = 0; i < kernel_.body.size(); ++i)
       if (std::string rule = check(i); !rule.empty()) return fail(i, rule);
     if (!open_.empty()) return fail(place_.at(open_.back()), "a loop that no end closes");
+    for (const Node* node : kernel_.body)
+      if (tokens_.contains(node)) return fail(place_.at(node), "a token that no await takes");
     return success();
   }
 
@@ -59,9 +64,11 @@ class Checker {
     for (const Node* s : node->src)
       if (!place_.contains(s)) return "a source does not stand above its use";
     if (!place_.emplace(node, i).second) return "stands twice in the list";
-    if (node->is(Op::After) || node->is(Op::Load) || node->is(Op::Store)) {
+    if (node->is(Op::After) || node->is(Op::Load) || node->is(Op::Store) || node->is(Op::CopyAsync)) {
       if (node->src.empty() || !is_memory(node->src[0])) return "its first source is no memory";
     }
+    if (node->is(Op::CopyAsync) && node->src.size() != 4 && node->src.size() != 5)
+      return "copy_async takes memory, index, param, index and perhaps a gate";
     if (node->is(Op::Alloc) && node->arg.size() != 3) return "alloc has the arguments id, space, elements";
     if (node->is(Op::Range) && node->src.size() > 1) return "a range has at most one source, its extent";
     return "";
@@ -73,8 +80,11 @@ class Checker {
     if (node->dtype.kind == Kind::Index) return "index type is gone after lowering";
     for (const Node* s : node->src) {
       const bool effect_of = (node->is(Op::After) || node->is(Op::End)) && s != node->src[0];
+      const bool copied = node->is(Op::CopyAsync) && (s == node->src[0] || s == node->src[2]);
       if (effect_of) {
-        if (!is_effect(s)) return "an effect is a store, a range or an end";
+        if (!is_effect(s)) return "an effect is a store, a token, an await, a range or an end";
+      } else if (node->is(Op::Await) || copied) {
+        continue;  // checked below
       } else if (is_value(s) && closed_.contains(scope_.at(s))) {
         return fmt::format("uses %{}, whose loop is closed", place_.at(s));
       } else if (!is_value(s) && !is_memory(s)) {
@@ -103,6 +113,8 @@ class Checker {
       case Op::After: return node->dtype == node->src[0]->dtype ? "" : "has the type of its memory";
       case Op::Load: return load(node);
       case Op::Store: return store(node);
+      case Op::CopyAsync: return copy(node);
+      case Op::Await: return await(node);
       case Op::LaneXor: return lane_xor(node);
       case Op::Vec: return vec(node);
       case Op::Element: return element(node);
@@ -165,9 +177,55 @@ class Checker {
     if (node->src.empty() || !is_loop(node->src[0])) return "an end's first source is its loop";
     if (open_.empty() || open_.back() != node->src[0])
       return "closes a loop that is not the innermost open one";
+    // The loop's tokens become its end's.
+    for (const Node* s : node->src) {
+      auto token = tokens_.find(s);
+      if (token == tokens_.end() || token->second != open_.back()) continue;
+      tokens_.erase(token);
+      tokens_[node] = open_.size() > 1 ? open_[open_.size() - 2] : nullptr;
+    }
+    for (const auto& [token, loop] : tokens_)
+      if (loop == open_.back())
+        return fmt::format("closes the loop of %{}, a token that is neither awaited nor among its effects",
+                           place_.at(token));
     closed_.insert(open_.back());
     open_.pop_back();
     return "";
+  }
+
+  std::string await(const Node* node) {
+    if (node->src.empty()) return "awaits tokens";
+    for (const Node* s : node->src) {
+      auto token = tokens_.find(s);
+      if (token == tokens_.end()) return fmt::format("%{} is no token, or was awaited", place_.at(s));
+      if (token->second != (open_.empty() ? nullptr : open_.back()))
+        return fmt::format("awaits %{}, a token of another loop", place_.at(s));
+      tokens_.erase(token);
+    }
+    return "";
+  }
+
+  std::string copy(const Node* node) {
+    const Node* to = root(node->src[0]);
+    const Node* from = node->src[2];
+    if (!to->is(Op::Alloc) || is_register(to)) return "copies to local memory";
+    if (!from->is(Op::Param) || !kernel_.params[static_cast<size_t>(from->arg[0])].read)
+      return "copies from a param that is marked read";
+    for (const Node* index : {node->src[1], node->src[3]})
+      if (std::string rule = integer(index); !rule.empty()) return "an index is a scalar integer";
+    if (node->src.size() > 4 && node->src[4]->dtype != dtype::boolean) return "a gate is a bool";
+    if (to->dtype.count != 1 || to->dtype.bytes() % from->dtype.bytes() != 0)
+      return fmt::format("copies {} from {}", name(to->dtype), name(from->dtype));
+    tokens_[node] = open_.empty() ? nullptr : open_.back();
+    copied_.insert(to);
+    return "";
+  }
+  // Some effect that this version of memory follows is an await.
+  static bool awaited(const Node* memory) {
+    for (; memory->is(Op::After); memory = memory->src[0])
+      for (const Node* effect : memory->src.subspan(1))
+        if (effect->is(Op::Await)) return true;
+    return false;
   }
 
   std::string alloc(const Node* node) {
@@ -200,6 +258,7 @@ class Checker {
     const Node* memory = root(node->src[0]);
     if (memory->is(Op::Param) && !kernel_.params[static_cast<size_t>(memory->arg[0])].read)
       return "reads a param that is not marked read";
+    if (copied_.contains(memory) && !awaited(node->src[0])) return "reads what copies bring, and awaits none";
     return access(node, node->dtype, node->src.size() > 2 ? node->src[2] : nullptr);
   }
 
@@ -242,6 +301,9 @@ class Checker {
   std::unordered_map<const Node*, const Node*> scope_;  // the innermost loop that was open after each node
   std::vector<const Node*> open_;
   std::unordered_set<const Node*> closed_;
+  std::unordered_map<const Node*, const Node*>
+      tokens_;                              // not yet awaited, and the loop that they were given in
+  std::unordered_set<const Node*> copied_;  // allocs that copies fill
   std::unordered_set<int64_t> range_ids_, alloc_ids_;
 };
 

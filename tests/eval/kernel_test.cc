@@ -281,6 +281,93 @@ TEST(KernelEvaluator, RefusesTwoLanesThatStoreToOneAddress) {
   EXPECT_EQ(strict_error("%5 = eq bool %2 %3\n%6 = store void %1 %3 %2 %5\n"), "");
 }
 
+// ---- copies: strict's first param, by way of local memory, to its second
+
+constexpr std::string_view copies = R"(%5 = alloc i32 [0 1 8]
+%6 = copy_async void %5 %2 %0 %2
+%7 = const i32 [4]
+%8 = add i32 %2 %7
+%9 = copy_async void %5 %8 %0 %8
+)";
+
+TEST(KernelEvaluator, CopiesArriveWhenTheyAreAwaited) {
+  constexpr std::string_view text = R"(kernel shift
+lanes 4
+grid 1 1 1
+param u16 16 read
+param i32 4 written
+%0 = param u16 [0]
+%1 = param i32 [1]
+%2 = lane i32 [4]
+%3 = const i32 [3]
+%4 = mul i32 %2 %3
+%5 = lt bool %2 %3
+%6 = alloc i32 [0 1 4]
+%7 = sub i32 %3 %2
+%8 = copy_async void %6 %7 %0 %4 %5
+%9 = await void %8
+%10 = after i32 %6 %9
+%11 = load i32 %10 %2
+%12 = store void %1 %2 %11
+)";
+  // Lane l copies the four bytes at element 3l to place 3 - l; lane 3 is held back and brings 0.
+  std::vector<uint16_t> in(16);
+  std::vector<int32_t> out(4, -1);
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<uint16_t>(i);
+  EXPECT_EQ(run_text(text, {bytes(in), bytes(out)}), "");
+  EXPECT_THAT(out, testing::ElementsAre(0, 0x70006, 0x40003, 0x10000));
+}
+
+TEST(KernelEvaluator, RefusesToTouchWhatACopyIsOnItsWayTo) {
+  const std::string text(copies);
+  EXPECT_EQ(strict_error(text + "%10 = await void %9\n%11 = after i32 %5 %10\n%12 = load i32 %11 %8\n"
+                                "%13 = await void %6\n"),
+            "");
+  EXPECT_THAT(
+      strict_error(text + "%10 = await void %9\n%11 = after i32 %5 %10\n%12 = load i32 %11 %2\n"
+                          "%13 = await void %6\n"),
+      HasSubstr("%12 = load i32, group (0, 0, 0), lane 0: reads local memory that a copy is on its way to, "
+                "at byte 0"));
+  EXPECT_THAT(
+      strict_error(text + "%10 = const i32 [2]\n%11 = add i32 %2 %10\n%12 = store void %5 %11 %2\n"
+                          "%13 = await void %6 %9\n"),
+      HasSubstr("%12 = store void, group (0, 0, 0), lane 0: writes local memory that a copy is on its way "
+                "to, at byte 8"));
+  EXPECT_THAT(
+      strict_error(text + "%10 = const i32 [1]\n%11 = add i32 %8 %10\n%12 = copy_async void %5 %2 %0 %11\n"
+                          "%13 = await void %6 %9 %12\n"),
+      HasSubstr("%12 = copy_async void, group (0, 0, 0), lane 0: writes local memory that a copy is on"));
+  EXPECT_THAT(strict_error("%5 = alloc i32 [0 1 8]\n%6 = copy_async void %5 %3 %0 %2\n%7 = await void %6\n"),
+              HasSubstr("lane 1: writes local memory that a copy is on its way to, at byte 0"));
+}
+
+TEST(KernelEvaluator, RefusesCopiesOutsideOfMemory) {
+  EXPECT_THAT(strict_error("%5 = alloc i32 [0 1 8]\n%6 = const i32 [5]\n%7 = add i32 %2 %6\n"
+                           "%8 = copy_async void %5 %2 %0 %7\n%9 = await void %8\n"),
+              HasSubstr("lane 3: index 8 and 4 bytes leave the 8 elements of param 0"));
+  EXPECT_THAT(strict_error("%5 = alloc i32 [0 1 3]\n%6 = copy_async void %5 %2 %0 %2\n%7 = await void %6\n"),
+              HasSubstr("lane 3: index 3 and 4 bytes leave 3 elements of i32"));
+}
+
+TEST(KernelEvaluator, RefusesToWriteWhatACopyReads) {
+  constexpr std::string_view text = R"(kernel race
+lanes 4
+grid 1 1 1
+param i32 4 read written
+%0 = param i32 [0]
+%1 = lane i32 [4]
+%2 = alloc i32 [0 1 4]
+%3 = copy_async void %2 %1 %0 %1
+%4 = store void %0 %1 %1
+%5 = await void %3
+)";
+  std::vector<int32_t> memory{0, 1, 7, 3};
+  EXPECT_EQ(
+      run_text(text, {bytes(memory)}),
+      "kernel race, %5 = await void, group (0, 0, 0), lane 2: what %3 = copy_async void copies was written "
+      "meanwhile");
+}
+
 TEST(KernelEvaluator, RefusesABoolThatIsNeitherZeroNorOne) {
   EXPECT_THAT(strict_error("%5 = load bool %0 %3\n", 2),
               HasSubstr("%5 = load bool, group (0, 0, 0), lane 0: loads 2 as a bool"));

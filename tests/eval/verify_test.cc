@@ -155,6 +155,62 @@ TEST(VerifyKernel, AcceptsAReduction) {
             "");
 }
 
+// The row comes by way of local memory.
+constexpr std::string_view copied = R"(%9 = alloc f32 [0 1 5]
+%10 = copy_async void %9 %5 %0 %7
+%11 = await void %10 %5
+%12 = after f32 %9 %11
+%13 = range index %4 [2 1]
+%14 = load f32 %12 %13
+%15 = reduce f32 %14 %13 [add 1]
+%16 = store void %1 %3 %15
+)";
+
+TEST(VerifyKernel, AcceptsCopiesThatAreAwaited) {
+  EXPECT_EQ(kernel_error(std::string(rows) + std::string(copied) + "%17 = sink void %16\n"), "");
+}
+
+TEST(VerifyKernel, NamesTheFirstBrokenRuleOfCopies) {
+  const Broken cases[] = {
+      {"%17 = copy_async void %9 %5 %0\n%18 = await void %17\n%19 = after f32 %9 %18\n%20 = sink void %19\n",
+       "copy_async takes memory, index, param, index and perhaps a gate"},
+      {"%17 = copy_async void %9 %5 %12 %7\n%18 = await void %17\n%19 = after f32 %9 %18\n%20 = sink void "
+       "%19\n",
+       "copies from a param to an alloc"},
+      {"%17 = copy_async void %1 %5 %0 %7\n%18 = await void %17\n%19 = after f32 %9 %18\n%20 = sink void "
+       "%19\n",
+       "copies from a param to an alloc"},
+      {"%17 = copy_async void %9 %8 %0 %7\n%18 = await void %17\n%19 = after f32 %9 %18\n%20 = sink void "
+       "%19\n",
+       "an index is an integer"},
+      {"%17 = copy_async void %9 %5 %0 %7 %7\n%18 = await void %17\n%19 = after f32 %9 %18\n%20 = sink void "
+       "%19\n",
+       "a gate is a bool"},
+      {"%17 = alloc f16 [1 1 5]\n%18 = copy_async void %17 %5 %0 %7\n%19 = await void %18\n"
+       "%20 = after f16 %17 %19\n%21 = sink void %20\n",
+       "copies f16 from f32"},
+      {"%17 = after f32 %9 %10 %5\n%18 = sink void %17\n", "only an await takes tokens"},
+      {"%17 = await void %10\n%18 = after f32 %9 %17\n%19 = load f32 %18 %3\n%20 = store void %1 %3 %19\n"
+       "%21 = sink void %16 %20\n",
+       "a token is awaited once"},
+      {"%17 = await void %5\n%18 = after f32 %9 %17\n%19 = sink void %18\n", "awaits tokens"},
+      {"%17 = alloc f32 [1 1 5]\n%18 = copy_async void %17 %5 %0 %7\n%19 = await void %10 %18 %5\n"
+       "%20 = after f32 %17 %19\n%21 = sink void %20\n",
+       "closes ranges of kind reduce, over copies to one alloc"},
+      {"%17 = copy_async void %9 %3 %0 %7\n%18 = await void %17 %3\n%19 = after f32 %9 %18\n%20 = sink void "
+       "%19\n",
+       "closes ranges of kind reduce, over copies to one alloc"},
+      {"%17 = alloc f32 [1 1 5]\n%18 = after f32 %17 %11\n%19 = sink void %18\n",
+       "closes ranges of kind reduce, over stores to its alloc"},
+      {"%17 = sink void %11\n", "a sink keeps stores"},
+      {"%17 = neg f32 %11\n%18 = sink void %17\n", "only an after keeps awaits"},
+  };
+  for (const Broken& c : cases)
+    EXPECT_THAT(kernel_error(std::string(rows) + std::string(copied) + std::string(c.text)),
+                testing::EndsWith(c.message))
+        << c.text;
+}
+
 TEST(VerifyKernel, NamesTheFirstBrokenRule) {
   const Broken cases[] = {
       {"%9 = store void %1 %3 %8\n%10 = sink void %9\n",
@@ -164,7 +220,7 @@ TEST(VerifyKernel, NamesTheFirstBrokenRule) {
       {"%9 = const f32 [0]\n%10 = store void %1 %3 %9\n%11 = sink void %10\n%12 = sink void %11\n",
        "a kernel is one sink"},
       {"%9 = neg f32 %0\n%10 = store void %1 %3 %9\n%11 = sink void %10\n",
-       "a param is the memory of a load or store"},
+       "a param is the memory of a load, store or copy"},
       {"%9 = reduce f32 %8 %3 [add 1]\n%10 = store void %1 %3 %9\n%11 = sink void %10\n",
        "closes ranges of kind reduce"},
       {"%9 = reduce f32 %8 %5 [add 0]\n%10 = store void %1 %3 %9\n%11 = sink void %10\n",
@@ -294,8 +350,8 @@ TEST(VerifyLowered, NamesTheFirstBrokenRule) {
       {"%10 = range i32 %4 %4 [1 0]\n", "a range has at most one source, its extent"},
       {"%10 = end void %6\n", "an end's first source is its loop"},
       {"%10 = range i32 %4 [1 0]\n%11 = end void %9\n", "closes a loop that is not the innermost open one"},
-      {"%10 = end void %9 %6\n", "an effect is a store, a range or an end"},
-      {"%10 = after f32 %5 %6\n", "an effect is a store, a range or an end"},
+      {"%10 = end void %9 %6\n", "an effect is a store, a token, an await, a range or an end"},
+      {"%10 = after f32 %5 %6\n", "an effect is a store, a token, an await, a range or an end"},
       {"%10 = after f64 %5 %9\n", "has the type of its memory"},
       {"%10 = after f32 %6 %9\n", "its first source is no memory"},
       {"%10 = alloc f32 [0 2 2]\n", "an alloc's id is its own"},
@@ -336,6 +392,58 @@ TEST(VerifyLowered, NamesTheFirstBrokenRule) {
               testing::EndsWith("lane_xor needs 2^n lanes"));
   EXPECT_THAT(lowered_error("kernel k\nlanes 8\n%0 = lane i32 [8]\n%1 = contract i32 %0 %0 %0 [1]\n"),
               testing::EndsWith("vpdpbusd.256 takes i32, u8x4, i8x4"));
+}
+
+// Local memory, a copy to it, and the end of the loop that head opens.
+constexpr std::string_view tile = R"(%10 = alloc f32 [1 1 8]
+%11 = copy_async void %10 %2 %0 %2 %7
+%12 = end void %9 %11
+)";
+
+TEST(VerifyLowered, AcceptsTokensThatAreAwaited) {
+  EXPECT_EQ(lowered_error(std::string(head) + std::string(tile) + R"(%13 = await void %12
+%14 = after f32 %10 %13
+%15 = load f32 %14 %2
+%16 = range i32 %4 [1 0]
+%17 = copy_async void %14 %2 %0 %2
+%18 = await void %17
+%19 = end void %16 %18
+)"),
+            "");
+}
+
+TEST(VerifyLowered, NamesTheFirstBrokenRuleOfTokens) {
+  const Broken cases[] = {
+      {"", "%12 = end void: a token that no await takes"},
+      {"%13 = await void %12\n%14 = await void %12 %12\n",
+       "%14 = await void: %12 is no token, or was awaited"},
+      {"%13 = await void %11\n", "%13 = await void: %11 is no token, or was awaited"},
+      {"%13 = await void %6\n", "%6 is no token, or was awaited"},
+      {"%13 = await void\n", "awaits tokens"},
+      {"%13 = range i32 %4 [1 0]\n%14 = await void %12\n%15 = end void %13\n",
+       "awaits %12, a token of another loop"},
+      {"%13 = range i32 %4 [1 0]\n%14 = copy_async void %10 %2 %0 %2\n%15 = end void %13\n",
+       "closes the loop of %14, a token that is neither awaited nor among its effects"},
+      {"%13 = await void %12\n%14 = load f32 %10 %2\n", "reads what copies bring, and awaits none"},
+      {"%13 = await void %12\n%14 = after f32 %10 %12\n%15 = load f32 %14 %2\n",
+       "reads what copies bring, and awaits none"},
+      {"%13 = neg f32 %11\n", "%11 is no value"},
+      {"%13 = copy_async void %10 %2 %0\n",
+       "copy_async takes memory, index, param, index and perhaps a gate"},
+      {"%13 = copy_async void %5 %3 %0 %2\n", "copies to local memory"},
+      {"%13 = copy_async void %1 %2 %0 %2\n", "copies to local memory"},
+      {"%13 = copy_async void %6 %2 %0 %2\n", "its first source is no memory"},
+      {"%13 = copy_async void %10 %2 %1 %2\n", "copies from a param that is marked read"},
+      {"%13 = copy_async void %10 %2 %10 %2\n", "copies from a param that is marked read"},
+      {"%13 = copy_async void %10 %6 %0 %2\n", "an index is a scalar integer"},
+      {"%13 = copy_async void %10 %2 %0 %6\n", "an index is a scalar integer"},
+      {"%13 = copy_async void %10 %2 %0 %2 %2\n", "a gate is a bool"},
+      {"%13 = alloc f16 [2 1 8]\n%14 = copy_async void %13 %2 %0 %2\n", "copies f16 from f32"},
+  };
+  for (const Broken& c : cases)
+    EXPECT_THAT(lowered_error(std::string(head) + std::string(tile) + std::string(c.text)),
+                testing::EndsWith(c.message))
+        << c.text;
 }
 
 TEST(VerifyLowered, EverySourceStandsOnceAboveItsUse) {

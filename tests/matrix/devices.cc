@@ -62,6 +62,8 @@ Target lanes_target(int lanes) {
   t.tiling.lanes = lanes;
   t.tiling.registers = 64;
   t.tiling.group_work = 200;
+  t.tiling.local_bytes = 64 << 10;
+  t.tiling.copy_engine = true;
   t.tiling.decompose = [](Graph& graph, Simplifier& simplify, const Node* sink) {
     return decompose(graph, simplify, sink, required);
   };
@@ -77,6 +79,9 @@ Target lanes_target(int lanes) {
     auto bytes = std::as_bytes(std::span(text));
     image.code.assign(bytes.begin(), bytes.end());
     image.lanes = 32;
+    for (const Node* n : kernel.body)
+      if (n->is(Op::Alloc) && n->arg[1] == static_cast<int64_t>(Space::Local))
+        image.local_bytes += static_cast<uint32_t>((n->arg[2] * n->dtype.bytes() + 63) & ~63);
     image.arguments.assign(kernel.params.size(), ArgumentKind::buffer);
     image.arguments.insert(image.arguments.end(), kernel.symbols.size(), ArgumentKind::value);
     return image;

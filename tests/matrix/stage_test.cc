@@ -20,17 +20,24 @@ struct Stage {
   std::shared_ptr<int> staged = std::make_shared<int>(0);  // kernels with local memory
 };
 
-Stage make_stage(std::unique_ptr<Device> device, Target target, int64_t local_bytes) {
+// `ahead`: the kernels' copies run ahead, for a target that then makes loads and stores of them.
+Stage make_stage(std::unique_ptr<Device> device, Target target, int64_t local_bytes, bool ahead) {
   Stage s;
   s.device = std::move(device);
   target.tiling.local_bytes = local_bytes;
-  target.compile = [compile = target.compile, staged = s.staged](const Lowered& kernel) {
+  target.tiling.copy_engine |= ahead;
+  target.compile = [compile = target.compile, staged = s.staged, ahead](const Lowered& kernel) {
     for (const Node* n : kernel.body)
       if (n->is(Op::Alloc) && n->arg[1] == static_cast<int64_t>(Space::Local)) {
         ++*staged;
         break;
       }
-    return compile(kernel);
+    if (!ahead) return compile(kernel);
+    Graph graph;
+    Lowered spelt = kernel;
+    for (const Node*& n : spelt.body) n = graph.import(n);
+    spell_copies(graph, spelt);
+    return compile(spelt);
   };
   auto engine = Engine::make(*s.device, std::move(target));
   DOORBELL_CHECK(engine.ok(), "{}", engine.error().message);
@@ -42,15 +49,16 @@ class Staging : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     test_devices();  // turns the kernel cache off
-    auto add = [](auto device, int64_t bytes) {
+    auto add = [](auto device, int64_t bytes, bool ahead = false) {
       DOORBELL_CHECK(device.ok(), "{}", device.error().message);
       const Limits limits = (*device)->properties().limits;
       Target target = limits.isa == "lanes" ? lanes_target() : std::move(*target_for(limits));
-      stages_.push_back(make_stage(std::move(*device), std::move(target), bytes));
+      stages_.push_back(make_stage(std::move(*device), std::move(target), bytes, ahead));
     };
     add(backends()[0].open(), 0);
     add(backends()[0].open(), 256 << 10);
     add(backends()[0].open(), 12 << 10);  // only some panels fit
+    add(backends()[0].open(), 256 << 10, true);
     add(Result<std::unique_ptr<Device>>(open_lanes_device()), 64 << 10);
   }
   static void TearDownTestSuite() { stages_.clear(); }

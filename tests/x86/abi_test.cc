@@ -151,6 +151,16 @@ TEST(Compile, RefusesWhatItCannotSelect) {
   EXPECT_NE(image.error().message.find("x86-64 has no exp of f32"), std::string::npos)
       << image.error().message;
 
+  Build copies(g, 8);
+  auto y = copies.param(dtype::f32, 8);
+  const Node* tile = g.make(Op::Alloc, dtype::f32, {}, {0, static_cast<int64_t>(Space::Local), 8});
+  copies.k.body.push_back(tile);
+  copies.k.body.push_back(g.make(Op::CopyAsync, dtype::none, {tile, copies.lane(), y, copies.lane()}));
+  copies.k.body.push_back(g.make(Op::Await, dtype::none, {copies.k.body.back()}));
+  image = x86::compile(copies.k, features);
+  ASSERT_FALSE(image.ok());
+  EXPECT_NE(image.error().message.find("no engine that copies"), std::string::npos) << image.error().message;
+
   Build odd(g, 6);
   EXPECT_FALSE(x86::compile(odd.k, features).ok());
   EXPECT_NE(x86::compile(odd.k, features).error().message.find("6 lanes"), std::string::npos);

@@ -99,6 +99,9 @@ Status check_supported(const Lowered& kernel, Features features) {
       if (m->is(NodeOp::Alloc) && m->arg[1] != static_cast<int64_t>(Space::Local))
         return error("kernel {}: register memory is not read or written behind a gate", kernel.name);
     }
+    if (node->is(NodeOp::CopyAsync) || node->is(NodeOp::Await))
+      return error("kernel {}: x86-64 has no engine that copies; spell_copies() comes before selection",
+                   kernel.name);
     const int vector_bits = node->dtype.bits * node->dtype.count;
     if (node->dtype.count > 1 && vector_bits != 32 && vector_bits != 64)
       return error("kernel {}: x86-64 has no short vectors {}", kernel.name, name(node->dtype));
