@@ -276,16 +276,11 @@ Step AqlQueue::indirect_buffer() {
     buffer_ = {slot_va() + offsetof(aql::VendorPm4, indirect_buffer), 0, 0, pm4::indirect_buffer::dwords};
     buffered_ = true;
   }
-  while (!stop.load(std::memory_order_relaxed)) {
-    if (buffer_.at == buffer_.end && !pm4_.nested()) break;
-    Step result = pm4_.step(buffer_, read_);
-    if (result != Step::done) return result;
-    bus.quiesce();
-  }
-  return Step::done;
+  if (buffer_.at == buffer_.end && !pm4_.nested()) return Step::done;
+  Step result = pm4_.step(buffer_, read_);
+  return result == Step::done ? Step::more : result;
 }
 
-// Returns done when the waves have ended.
 Step AqlQueue::kernel_dispatch() {
   const aql::KernelDispatch& packet = slot_.dispatch;
   uint64_t inactive = 0;

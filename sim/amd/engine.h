@@ -47,6 +47,7 @@ inline constexpr uint64_t nothing_rung = ~uint64_t{0};
 
 enum class Step : uint8_t {
   done,     // a packet was executed: go on
+  more,     // a part of a packet was: go on with it
   wait,     // the packet waits for memory: look again later
   idle,     // the ring is empty
   refused,  // the packet was refused: the queue stands, `fault` and `errors` say why

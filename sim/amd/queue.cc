@@ -147,9 +147,11 @@ void CommandProcessor::Impl::work(Queue& queue) {
       working.fetch_sub(1);
     }
     if (step != Step::wait) waiting = false;
-    queue.busy.store(step == Step::done || step == Step::wait, std::memory_order_relaxed);
+    queue.busy.store(step == Step::done || step == Step::more || step == Step::wait,
+                     std::memory_order_relaxed);
     switch (step) {
-      case Step::done: break;
+      case Step::done:
+      case Step::more: break;
       case Step::wait: {
         HostTime now = HostClock::now();
         if (!waiting) {
