@@ -95,12 +95,13 @@ class Contracter {
     const size_t with = inner_sum(value->src[0]) ? 0 : 1;
     const Node *linear = part(value->src[with], p), *other = value->src[1 - with];
     if (value->is(Op::Mul)) return g_.alu(Op::Mul, {other, linear});
-    return p == 0 ? add(linear, in_first_lane(other)) : linear;
+    // The others add what it gives there, too: so they round as often.
+    return add(linear, in_first_lane(other, p));
   }
   // A product by its first factor, which a tile's copies may share.
-  const Node* in_first_lane(const Node* n) {
-    if (n->is(Op::Mul)) return g_.alu(Op::Mul, {in_first_lane(n->src[0]), n->src[1]});
-    const Node* first = g_.alu(Op::Eq, {lane(), number(0)});
+  const Node* in_first_lane(const Node* n, int p) {
+    if (n->is(Op::Mul)) return g_.alu(Op::Mul, {in_first_lane(n->src[0], p), n->src[1]});
+    const Node* first = g_.alu(Op::Eq, {add(lane(), number(p)), number(0)});
     return g_.make(Op::Where, n->dtype, {first, n, g_.constant_bits(n->dtype, 0)});
   }
 

@@ -35,7 +35,7 @@ struct Product {
     return g.make(Op::Reduce, value->dtype, {value, over}, {static_cast<int64_t>(Op::Add), 1});
   }
   // `keep` is the mask of a weight: at most 15, its products fit pairs of i16; 255 does not.
-  const Node* sink(int64_t keep) {
+  const Node* sink(int64_t keep, bool factor) {
     const Node *t = range(0, kBatch, RangeKind::Loop), *n = range(1, kRows, RangeKind::Loop);
     const Node *b = range(2, kBlocks, RangeKind::Reduce), *j = range(3, 32, RangeKind::Reduce);
     const Node* block = mul(at(n, kBlocks, b), number(kBlockBytes));
@@ -48,12 +48,12 @@ struct Product {
     const Node* weight = g.cast(g.alu(Op::And, {bits, g.constant_int(dtype::u32, keep)}), dtype::i32);
     const Node* q = g.cast(load(2, dtype::i8, at(at(t, kBlocks, b), 32, j), dtype::i8), dtype::i32);
     const Node* inner = sum(mul(weight, q), j);
-    const Node* scaled = add(mul(scale, g.cast(inner, dtype::f32)), mul(scale, of_t(4)));
-    const Node* products = sum(mul(of_t(3), scaled), b);
+    const Node* scaled = add(mul(factor ? scale : of_t(3), g.cast(inner, dtype::f32)), mul(scale, of_t(4)));
+    const Node* products = sum(factor ? mul(of_t(3), scaled) : scaled, b);
     const Node* out = g.make(Op::Param, dtype::f32, {}, {0});
     return g.make(Op::Sink, dtype::none, {g.make(Op::Store, dtype::none, {out, at(t, kRows, n), products})});
   }
-  Lowered lowered(int lanes, std::vector<size_t> units, int64_t keep = 15) {
+  Lowered lowered(int lanes, std::vector<size_t> units, int64_t keep = 15, bool factor = true) {
     LaneTarget target;
     target.lanes = lanes;
     target.group_work = 100;
@@ -61,7 +61,7 @@ struct Product {
     target.decompose = [](Graph& graph, Simplifier& simplify, const Node* node) {
       return decompose(graph, simplify, node, x86::supported);
     };
-    auto kernel = lower(g, sink(keep), target, "product");
+    auto kernel = lower(g, sink(keep, factor), target, "product");
     EXPECT_TRUE(kernel.ok()) << kernel.error().message;
     constexpr int64_t sizes[] = {kBatch * kRows, kRows * kBlocks * kBlockBytes, kBatch * kBlocks * 32,
                                  kBatch * kBlocks, kBatch * kBlocks};
@@ -148,6 +148,18 @@ TEST(Contract, EveryNumberOfLanesAndEveryRowGiveTheSameBits) {
     Lowered k = p.lowered(16, {row});
     EXPECT_EQ(contracts(k), matrix_units[row].n == 8 && matrix_units[row].k == 4) << matrix_units[row].name;
     EXPECT_EQ(evaluated(k, in), want) << matrix_units[row].name;
+  }
+}
+
+// Without the factor the sum takes in what was added to a product, and not a product.
+TEST(Contract, EveryNumberOfLanesRoundsAsOften) {
+  const auto in = inputs(2);
+  std::vector<float> want;
+  for (int lanes : {8, 1, 2, 4}) {
+    Product p;
+    const auto found = evaluated(p.lowered(lanes, {}, 15, false), in);
+    if (want.empty()) want = found;
+    EXPECT_EQ(found, want) << lanes << " lanes";
   }
 }
 
