@@ -4,8 +4,9 @@
 //
 // Waiting is modelled by numbers. Every instruction that raises a counter gets the next number of it, a
 // register that a load fills remembers its load's number, and s_waitcnt raises the number up to which all is
-// known to have arrived. What may arrive out of order (scalar loads, messages, FLAT among them) is only known
-// after a wait for 0.
+// known to have arrived. What may arrive out of order (scalar loads, messages) is only known after a wait for
+// 0. FLAT instructions count in both vmcnt and lgkmcnt, and are in order in each of them from gfx10 on (LLVM's
+// GCNSubtarget.h, hasFlatLgkmVMemCountInOrder).
 #include "sim/amd/clock.h"
 #include "sim/amd/wave/context.h"
 #include "sim/amd/wave/semantics.h"
@@ -179,10 +180,9 @@ bool code_end(Wave& w, const Instruction& s) {
 // ---- s_waitcnt ----
 
 void refresh(Wave& w) {
-  w.outstanding = w.vm.done != w.vm.issued || w.lds.done != w.lds.issued || w.smem != 0 || w.flat != 0;
+  w.outstanding = w.vm.done != w.vm.issued || w.lds.done != w.lds.issued || w.smem != 0;
 }
 void wait_vm(Wave& w, uint32_t n) {
-  if (w.flat != 0 && n != 0) return;
   if (w.vm.issued > n && w.vm.issued - n > w.vm.done) w.vm.done = w.vm.issued - n;
 }
 void wait_lgkm(Wave& w, uint32_t n) {
@@ -192,10 +192,8 @@ void wait_lgkm(Wave& w, uint32_t n) {
       for (uint8_t& due : w.smem_due) due = 0;
     }
     w.smem = 0;
-    w.flat = 0;
     return;
   }
-  if (w.flat != 0) return;
   if (w.lds.issued > n && w.lds.issued - n > w.lds.done) w.lds.done = w.lds.issued - n;
 }
 void wait_vs(Wave& w, uint32_t n) {

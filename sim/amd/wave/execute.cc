@@ -128,8 +128,8 @@ bool check_due(Wave& w, const Instruction& s) {
       const char* counter = nullptr;
       if (t.vector) {
         // Loads of one kind return in order, so that the later one wins without a wait.
-        if (w.vm_due[index] > w.vm.done && !(loads && t.write && !w.flat)) counter = "vmcnt";
-        if (w.lds_due[index] > w.lds.done && !(ds && t.write && !w.flat)) counter = "lgkmcnt";
+        if (w.vm_due[index] > w.vm.done && !(loads && t.write)) counter = "vmcnt";
+        if (w.lds_due[index] > w.lds.done && !(ds && t.write)) counter = "lgkmcnt";
       } else if (w.smem_due[index]) {
         counter = "lgkmcnt(0)";
       }

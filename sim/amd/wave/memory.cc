@@ -650,7 +650,6 @@ uint64_t word64(const uint32_t* value, unsigned bytes) {
 void count(Wave& w, const Row& row, bool fills, uint32_t first, unsigned dwords, bool stores) {
   bool ds = row.format == Format::ds, flat = row.format == Format::flat;
   if (ds || flat) ++w.lds.issued;
-  if (flat) ++w.flat;
   if (!ds) ++(stores ? w.vs : w.vm).issued;
   if (fills) {
     for (unsigned i = 0; i < dwords; ++i) {

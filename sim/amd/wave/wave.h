@@ -156,7 +156,6 @@ struct Wave {
   uint32_t outstanding = 0;  // registers that are due, in all; 0 lets instructions skip the check
   Counter vm, vs, exp, lds;  // lds: in order among LDS instructions
   uint32_t smem = 0;         // scalar loads and messages under way: out of order, done only at lgkmcnt(0)
-  uint32_t flat = 0;         // FLAT instructions under way in lgkmcnt
   uint64_t valid[reg::vgprs + 1] = {};
   uint32_t sv[reg::scalars] = {};
   bool scc_valid = false;
