@@ -6,6 +6,7 @@
 #include "codegen/numeric.h"
 #include "runtime/create.h"
 #include "runtime/elementwise.h"
+#include "runtime/index.h"
 #include "tests/matrix/random_graph.h"
 
 namespace doorbell {
@@ -49,6 +50,16 @@ TEST(Graphs, ProductsThatTilingBringsBesideASumAreNotFused) {
     Tensor moved = x.permute({3, 0, 2, 1});
     return std::vector{moved - moved};
   });
+}
+
+// Lanes that read in front of the table's memory read nothing that anyone has: a gigabyte away.
+TEST(Graphs, IndicesThatWrapAreLarge) {
+  for (DType t : {dtype::u8, dtype::u16, dtype::u32, dtype::u64, dtype::i8, dtype::i32})
+    agree([t] {
+      Tensor at = arange(8, dtype::i32).cast(t) - full({1}, t.bits < 32 ? 3 : 1 << 20, t);
+      return std::vector{take(input(dtype::f32, {10, 256}), at).select(1, 5),
+                         take(input(dtype::u16, {8}, 2), at * at)};
+    });
 }
 
 // The accumulator of a reduction is of its type, and each step rounds to it: ones add up to 2^p and no

@@ -421,14 +421,27 @@ class Generator {
     Shape at{Dim(1 + pick(6))};
     if (pick(3) == 0) at.emplace_back(1 + pick(5));
     if (elements(at) * row > kMostElements) return;
-    std::vector<int64_t> sizes;
-    for (const Dim& d : at) sizes.push_back(d.size);
-    Array index{t, sizes, std::vector<std::byte>(static_cast<size_t>(elements(at) * t.bytes()))};
-    for (size_t i = 0; i < index.size(); ++i)
-      index.set(i, static_cast<uint64_t>(pick(s[0].size + 4) - 2) & t.mask());
+    Item index;
+    if (pick(2)) {
+      std::vector<int64_t> sizes;
+      for (const Dim& d : at) sizes.push_back(d.size);
+      Array values{t, sizes, std::vector<std::byte>(static_cast<size_t>(elements(at) * t.bytes()))};
+      for (size_t i = 0; i < values.size(); ++i)
+        values.set(i, static_cast<uint64_t>(pick(s[0].size + 4) - 2) & t.mask());
+      index = {buffer_of(values)};
+    } else {  // a computed one, often around the table's size
+      index = like(at, t);
+      if (pick(3))
+        index = arithmetic(Op::Mod, t,
+                           {index, {constant(t, static_cast<uint64_t>(s[0].size + 3) & t.mask(), at)}});
+      if (pick(3) == 0) index = arithmetic(Op::Sub, t, {index, {constant(t, 2, at)}});
+    }
     Shape to = at;
     to.insert(to.end(), s.begin() + 1, s.end());
-    if (to.size() <= 5) add(moved(x, Op::Gather, {}, to, {buffer_of(index)}));
+    if (to.size() > 5) return;
+    Item out = moved(x, Op::Gather, {}, to, {index.node});
+    out.unknown |= index.unknown || index.error;
+    add(out);
   }
 
   void reduce(const Item& x) {

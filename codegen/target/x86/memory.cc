@@ -133,6 +133,9 @@ bool Selector::lane_pattern(const Node* node, Affine& out) {
     if (!a.terms.empty()) return false;
     auto& values = in.emplace_back(static_cast<size_t>(lanes_), a.constant);
     for (size_t l = 0; l < a.lanes.size(); ++l) values[l] += a.lanes[l];
+    // Sums and products of data wrap, which those of indices do not.
+    for (int64_t v : values)
+      if (decode_int(s->dtype, static_cast<uint64_t>(v) & s->dtype.mask()) != v) return false;
   }
   for (size_t l = 0; l < static_cast<size_t>(lanes_); ++l) {
     const int64_t a = in[0][l], b = in.size() > 1 ? in[1][l] : 0;
