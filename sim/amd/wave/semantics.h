@@ -43,6 +43,7 @@ std::span<const ScalarRow> salu_rows();
 std::span<const RunRow> control_rows();
 std::span<const RunRow> cross_rows();
 std::span<const RunRow> memory_rows();
+std::span<const RunRow> matrix_rows();
 
 struct Semantics {
   Run run = nullptr;  // null: the row has no meaning yet

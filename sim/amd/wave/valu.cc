@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "codegen/isa/amd/inst.h"
+#include "sim/amd/wave/float16.h"
 #include "sim/amd/wave/lanes.h"
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
@@ -213,6 +214,17 @@ void modify(const Wave& w, const Instruction& s, const Place& p, Source& source,
     }
     return;
   }
+  if (s.mix) {  // op_sel_hi says f16, op_sel which half; neg_hi is abs
+    if (n < 3) {
+      bool half = bit(mods.op_sel_hi, n), high = bit(mods.op_sel, n);
+      uint32_t keep = bit(mods.neg_hi, n) ? 0x7fffffff : ~0u, flip = bit(mods.neg, n) ? 0x80000000 : 0;
+      map([=](uint32_t x) {
+        if (half) x = bits_of<uint32_t>(wide(f16{static_cast<uint16_t>(high ? x >> 16 : x)}));
+        return (x & keep) ^ flip;
+      });
+    }
+    return;
+  }
   if (p.bits == 16 && p.count == 1 && (p.high || (n < 3 && bit(mods.op_sel, n))))
     map([](uint32_t x) { return x >> 16; });
   bool abs = bit(mods.abs, n), neg = bit(mods.neg, n);
@@ -258,6 +270,12 @@ void finish_lanes(const Wave& w, const Instruction& s, uint32_t* d) {
     } else if (s.d_bits == 32) {
       store_lane(d, i, w.stride,
                  finish(load_lane<float>(d, i, w.stride), mods.omod, mods.clamp, nan_to_zero));
+    } else {  // one half, or two
+      auto half = [&](uint32_t x) {
+        return uint32_t{
+            narrow(finish(wide(f16{static_cast<uint16_t>(x)}), mods.omod, mods.clamp, nan_to_zero)).bits};
+      };
+      d[i] = s.half ? half(d[i]) : half(d[i] & 0xffff) | half(d[i] >> 16) << 16;
     }
   }
 }
@@ -370,10 +388,16 @@ bool valu(Wave& w, const Instruction& s) {
 LaneRows integer_rows();
 LaneRows float_rows();
 LaneRows convert_rows();
+LaneRows half_rows();
+LaneRows packed_rows();
+LaneRows special_rows();
 
 const Simd& table();
 const Simd& table() {
-  static const Simd all = {DOORBELL_SIMD_NAME, valu, {integer_rows(), float_rows(), convert_rows()}};
+  static const Simd all = {
+      DOORBELL_SIMD_NAME,
+      valu,
+      {integer_rows(), float_rows(), convert_rows(), half_rows(), packed_rows(), special_rows()}};
   return all;
 }
 

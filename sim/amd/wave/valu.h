@@ -21,7 +21,7 @@ struct LaneRows {
 struct Simd {
   const char* name;
   Run valu;
-  LaneRows families[5];
+  LaneRows families[6];
 };
 
 // The best that this host can run.

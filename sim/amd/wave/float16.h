@@ -1,0 +1,118 @@
+// Arithmetic on the bits of narrow floats. A half is widened to f32, where each operation but fma is exact
+// enough that rounding twice rounds once (Figueroa, "When is double rounding innocuous?", 1995: 24 >= 2 * 11
+// + 2); fma goes through round-to-odd (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums",
+// 2008). MXCSR's rounding mode holds.
+#pragma once
+
+#include <immintrin.h>
+
+#include "sim/amd/wave/lanes.h"
+
+namespace doorbell::sim::amd::DOORBELL_SIMD {
+
+#ifdef __F16C__
+
+inline float wide(f16 x) { return _cvtsh_ss(x.bits); }
+inline f16 narrow(float x) { return {static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_CUR_DIRECTION))}; }
+
+#else
+
+inline float wide(f16 x) {
+  uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, rest = x.bits & 0x7fff;
+  if (rest >= 0x7c00)
+    return bits_of<float>(sign | 0x7f800000 | (rest & 0x3ff) << 13 | (rest > 0x7c00 ? 1u << 22 : 0));
+  if (rest < 0x400) {
+    float magnitude = static_cast<float>(rest) * 0x1p-24f;
+    return sign ? -magnitude : magnitude;
+  }
+  return bits_of<float>(sign | ((rest << 13) + (112u << 23)));
+}
+
+inline f16 narrow(float x) {
+  uint32_t bits = bits_of<uint32_t>(x), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  uint32_t round = _mm_getcsr() >> 13 & 3;  // nearest even, down, up, to zero
+  if (rest > 0x7f800000) return {static_cast<uint16_t>(sign | 0x7e00 | (rest >> 13 & 0x3ff))};
+  if (rest == 0x7f800000) return {static_cast<uint16_t>(sign | 0x7c00)};
+  // Drop `shift` bits of the significand: 13, and one more for each binade below 2^-14.
+  uint32_t exponent = rest >> 23, shift = exponent >= 113 ? 13 : 126 - exponent;
+  uint32_t significand = exponent ? (rest & 0x7fffff) | 0x800000 : 0;
+  if (shift > 25) shift = 25;
+  uint32_t kept = significand >> shift, lost = significand & ((1u << shift) - 1), half = 1u << (shift - 1);
+  if (rest != 0 && exponent == 0) lost = 1;  // denormal in f32: below all halves
+  bool away = round == 0 ? lost > half || (lost == half && (kept & 1))
+                         : lost != 0 && (round == 1 ? sign != 0 : round == 2 && sign == 0);
+  uint32_t value =
+      (exponent >= 113 ? (exponent - 113) << 10 : 0) + kept + away;  // a carry reaches the exponent
+  if (value >= 0x7c00) value = round == 0 || (round == 1 && sign) || (round == 2 && !sign) ? 0x7c00 : 0x7bff;
+  return {static_cast<uint16_t>(sign | value)};
+}
+
+#endif
+
+inline float wide(bf16 x) { return bits_of<float>(static_cast<uint32_t>(x.bits) << 16); }
+
+// `x` rounded to f32 so that a last bit of 1 says that something was lost: rounding that again rounds `x`
+// once.
+inline float to_odd(double x) {
+  float near = static_cast<float>(x);
+  if (static_cast<double>(near) == x || near != near) return near;
+  uint32_t bits = bits_of<uint32_t>(near);
+  if (bits & 1) return near;
+  bool too_far = (near < 0 ? -static_cast<double>(near) : static_cast<double>(near)) > (x < 0 ? -x : x);
+  return bits_of<float>(too_far ? bits - 1 : bits + 1);
+}
+inline f16 narrow(double x) { return narrow(to_odd(x)); }
+
+// a * b + c, rounded once: the product is exact in f64; of the sum, what is lost sets the last bit.
+inline f16 fma(f16 a, f16 b, f16 c) {
+  double product = static_cast<double>(wide(a)) * static_cast<double>(wide(b)),
+         addend = static_cast<double>(wide(c));
+  double sum = product + addend, back = sum - product;
+  double lost = (product - (sum - back)) + (addend - back);
+  uint64_t bits = bits_of<uint64_t>(sum);
+  if (lost != 0 && lost == lost && !(bits & 1))
+    sum = bits_of<double>((lost > 0) == (sum > 0) ? bits + 1 : bits - 1);
+  return narrow(sum);
+}
+
+inline bool is_nan(f16 x) { return (x.bits & 0x7fff) > 0x7c00; }
+inline bool is_nan(float x) { return x != x; }
+inline bool is_nan(double x) { return x != x; }
+inline f16 quiet(f16 x) { return {static_cast<uint16_t>(x.bits | 0x200)}; }
+inline float quiet(float x) { return bits_of<float>(bits_of<uint32_t>(x) | 1u << 22); }
+inline double quiet(double x) { return bits_of<double>(bits_of<uint64_t>(x) | uint64_t{1} << 51); }
+inline bool is_signaling(f16 x) { return is_nan(x) && !(x.bits & 0x200); }
+inline bool is_signaling(float x) { return is_nan(x) && !(bits_of<uint32_t>(x) >> 22 & 1); }
+inline bool is_signaling(double x) { return is_nan(x) && !(bits_of<uint64_t>(x) >> 51 & 1); }
+inline bool sign(f16 x) { return x.bits >> 15; }
+inline bool sign(float x) { return bits_of<uint32_t>(x) >> 31; }
+inline bool sign(double x) { return bits_of<uint64_t>(x) >> 63; }
+inline bool less(f16 a, f16 b) { return wide(a) < wide(b); }
+inline bool less(float a, float b) { return a < b; }
+inline bool less(double a, double b) { return a < b; }
+
+// RDNA3 ISA, V_MIN_F32 and its kin: a number wins over a quiet NaN, a signaling one comes back quiet (IEEE
+// mode, in which compute kernels run), -0 is less than +0.
+template <class T>
+inline T minimum(T a, T b) {
+  if (is_signaling(a)) return quiet(a);
+  if (is_signaling(b)) return quiet(b);
+  if (is_nan(a)) return b;
+  if (is_nan(b)) return a;
+  return less(a, b) || (!less(b, a) && sign(a)) ? a : b;
+}
+template <class T>
+inline T maximum(T a, T b) {
+  if (is_signaling(a)) return quiet(a);
+  if (is_signaling(b)) return quiet(b);
+  if (is_nan(a)) return b;
+  if (is_nan(b)) return a;
+  return less(b, a) || (!less(a, b) && !sign(a)) ? a : b;
+}
+template <class T>
+inline T median(T a, T b, T c) {
+  if (is_nan(a) || is_nan(b) || is_nan(c)) return minimum(minimum(a, b), c);
+  return maximum(minimum(a, b), minimum(maximum(a, b), c));
+}
+
+}  // namespace doorbell::sim::amd::DOORBELL_SIMD

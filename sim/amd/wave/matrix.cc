@@ -1,0 +1,202 @@
+// WMMA, and the dot products whose signs are modifiers: what works on whole tiles or chooses its operation by
+// the instruction's bits.
+//
+// A, B and C of V_WMMA_*_16X16X16 (RDNA3 ISA 7.9, "Wave Matrix Multiply Accumulate"): lane l holds row l % 16
+// of A and column l % 16 of B, both halves of the wave the same; C and D hold element [row][l % 16] in
+// register r, row = 2 r + l / 16 for 32 lanes and 4 r + l / 16 for 64. Sums of floats: products are exact,
+// then added in order k = 0 ... 15 with one rounding each in f32 (silicon's order is not documented; the
+// result lies within the bound of any order), and once more to the type of D.
+#include <array>
+#include <cstring>
+
+#include "sim/amd/wave/context.h"
+#include "sim/amd/wave/semantics.h"
+
+namespace doorbell::sim::amd {
+namespace {
+
+using doorbell::amd::Inst;
+
+constexpr int side = 16;
+
+float from_half(uint16_t x) {
+  uint32_t sign = (x & 0x8000u) << 16, rest = x & 0x7fffu;
+  if (rest >= 0x7c00) rest = 0x7f800000 | (rest & 0x3ff) << 13;
+  else if (rest >= 0x400) rest = (rest << 13) + (112u << 23);
+  else {
+    float magnitude = static_cast<float>(rest) * 0x1p-24f;
+    std::memcpy(&rest, &magnitude, 4);
+  }
+  rest |= sign;
+  float result = 0;
+  std::memcpy(&result, &rest, 4);
+  return result;
+}
+float from_bf16(uint16_t x) {
+  uint32_t bits = static_cast<uint32_t>(x) << 16;
+  float result = 0;
+  std::memcpy(&result, &bits, 4);
+  return result;
+}
+// Rounded to nearest even, as the matrix unit does whatever MODE says.
+uint16_t to_half(float x) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &x, 4);
+  uint32_t sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  if (rest > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
+  uint32_t exponent = rest >> 23, shift = exponent >= 113 ? 13 : exponent > 101 ? 126 - exponent : 25;
+  uint32_t significand = exponent ? (rest & 0x7fffff) | 0x800000 : 0;
+  uint32_t kept = significand >> shift, lost = significand & ((1u << shift) - 1), half = 1u << (shift - 1);
+  uint32_t value =
+      (exponent >= 113 ? (exponent - 113) << 10 : 0) + kept + (lost > half || (lost == half && (kept & 1)));
+  return static_cast<uint16_t>(sign | std::min(value, 0x7c00u));
+}
+uint16_t to_bf16(float x) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &x, 4);
+  if (x != x) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+uint32_t source(const Wave& w, const Place& p, uint32_t word, uint32_t lane) {
+  switch (p.kind) {
+    case Place::vgpr: return w.v[static_cast<size_t>(p.index + word) * w.stride + lane];
+    case Place::scalar: return w.s[p.index + word];
+    case Place::constant: return static_cast<uint32_t>(p.value);
+    default: return 0;
+  }
+}
+bool known(const Wave& w, const Place& p, uint32_t lane) {
+  if (p.kind == Place::scalar) return w.sv[p.index] == ~uint32_t{0};
+  if (p.kind != Place::vgpr) return true;
+  for (uint32_t r = 0; r < p.dwords; ++r)
+    if (!(w.valid[p.index + r] >> lane & 1)) return false;
+  return true;
+}
+
+using Tile = std::array<std::array<float, side>, side>;
+
+enum class Wmma : uint8_t { f32_f16, f32_bf16, f16_f16, bf16_bf16, i32_iu8, i32_iu4 };
+
+template <Wmma Kind>
+bool wmma(Wave& w, const Instruction& s) {
+  constexpr bool integer = Kind == Wmma::i32_iu8 || Kind == Wmma::i32_iu4;
+  constexpr bool brain = Kind == Wmma::f32_bf16 || Kind == Wmma::bf16_bf16;
+  constexpr bool narrow = Kind == Wmma::f16_f16 || Kind == Wmma::bf16_bf16;
+  constexpr int bits = Kind == Wmma::i32_iu4 ? 4 : Kind == Wmma::i32_iu8 ? 8 : 16, each = 32 / bits;
+  const auto& mods = s.inst->mods;
+  // EXEC must be all ones (RDNA3 ISA 7.9).
+  if (w.exec() != w.all_lanes &&
+      !violates(w, s, Check::invalid_exec,
+                "a matrix instruction needs all lanes; EXEC has some switched off"))
+    return false;
+
+  uint32_t rows_per_register = w.stride / side, registers = side / rows_per_register;
+  bool valid = true;
+  for (uint32_t lane = 0; lane < w.stride; ++lane)
+    for (int i = 0; i < 3; ++i) valid = valid && known(w, s.s[i], lane);
+  // The upper halves of a wave repeat A and B; where they do not, silicon mixes them up.
+  auto element = [&](int operand, int outer, int k) {
+    uint32_t word = source(w, s.s[operand], static_cast<uint32_t>(k / each), static_cast<uint32_t>(outer));
+    return word >> bits * (k % each) & static_cast<uint32_t>((uint64_t{1} << bits) - 1);
+  };
+  auto place_of = [&](int row, int column, uint32_t& r, uint32_t& lane) {
+    r = static_cast<uint32_t>(row) / rows_per_register;
+    lane = static_cast<uint32_t>(row) % rows_per_register * side + static_cast<uint32_t>(column);
+  };
+  bool high = narrow && (mods.op_sel >> 2 & 1);
+
+  auto value = [&](int operand, int outer, int k) {
+    auto x = static_cast<uint16_t>(element(operand, outer, k));
+    // Bits of neg negate elements 0, 2, ..., those of neg_hi elements 1, 3, ...
+    bool flip = (k & 1 ? mods.neg_hi : mods.neg) >> operand & 1;
+    float f = brain ? from_bf16(x) : from_half(x);
+    return flip ? -f : f;
+  };
+  auto whole = [&](int operand, int outer, int k) {
+    auto x = static_cast<int64_t>(element(operand, outer, k));
+    bool is_signed = mods.neg >> operand & 1;
+    return is_signed && x >> (bits - 1) ? x - (int64_t{1} << bits) : x;
+  };
+
+  std::array<std::array<uint32_t, side>, side> result{};
+  for (int row = 0; row < side; ++row) {
+    for (int column = 0; column < side; ++column) {
+      uint32_t r = 0, lane = 0;
+      place_of(row, column, r, lane);
+      uint32_t addend = source(w, s.s[2], s.s[2].kind == Place::vgpr ? r : 0, lane);
+      if constexpr (integer) {
+        auto sum = static_cast<int64_t>(static_cast<int32_t>(addend));
+        for (int k = 0; k < side; ++k) sum += whole(0, row, k) * whole(1, column, k);
+        if (mods.clamp) sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
+        result[row][column] = static_cast<uint32_t>(sum);
+      } else {
+        float sum = 0;
+        if constexpr (narrow) {
+          auto half = static_cast<uint16_t>(addend >> (high ? 16 : 0));
+          sum = brain ? from_bf16(half) : from_half(half);
+        } else {
+          std::memcpy(&sum, &addend, 4);
+        }
+        if (mods.neg_hi >> 2 & 1) sum = sum < 0 ? -sum : sum;  // abs of C
+        if (mods.neg >> 2 & 1) sum = -sum;
+        for (int k = 0; k < side; ++k)
+          sum += value(0, row, k) * value(1, column, k);  // products are exact in f32
+        if constexpr (narrow) result[row][column] = brain ? to_bf16(sum) : to_half(sum);
+        else std::memcpy(&result[row][column], &sum, 4);
+      }
+    }
+  }
+  for (int row = 0; row < side; ++row) {
+    for (int column = 0; column < side; ++column) {
+      uint32_t r = 0, lane = 0;
+      place_of(row, column, r, lane);
+      uint32_t& to = w.v[static_cast<size_t>(s.d + r) * w.stride + lane];
+      if (!narrow) to = result[row][column];
+      else if (high) to = (to & 0xffff) | result[row][column] << 16;
+      else to = (to & 0xffff0000) | result[row][column];
+    }
+  }
+  for (uint32_t r = 0; r < registers; ++r) w.valid[s.d + r] = valid ? w.all_lanes : 0;
+  return true;
+}
+
+// V_DOT4_I32_IU8, V_DOT8_I32_IU4: bit i of neg says that source i is signed.
+template <int Bits>
+bool mixed_dot(Wave& w, const Instruction& s) {
+  const auto& mods = s.inst->mods;
+  auto digit = [](uint32_t x, int i, bool is_signed) {
+    int64_t d = x >> Bits * i & ((1u << Bits) - 1);
+    return is_signed && d >> (Bits - 1) ? d - (1 << Bits) : d;
+  };
+  uint64_t exec = w.exec();
+  for (uint32_t lane = 0; lane < w.stride; ++lane) {
+    if (!(exec >> lane & 1)) continue;
+    uint32_t a = source(w, s.s[0], 0, lane), b = source(w, s.s[1], 0, lane);
+    int64_t sum = static_cast<int32_t>(source(w, s.s[2], 0, lane));
+    for (int i = 0; i < 32 / Bits; ++i) sum += digit(a, i, mods.neg & 1) * digit(b, i, mods.neg >> 1 & 1);
+    if (mods.clamp) sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
+    w.vgpr(s.d)[lane] = static_cast<uint32_t>(sum);
+    uint64_t bit = uint64_t{1} << lane;
+    bool all = known(w, s.s[0], lane) && known(w, s.s[1], lane) && known(w, s.s[2], lane);
+    w.valid[s.d] = all ? w.valid[s.d] | bit : w.valid[s.d] & ~bit;
+  }
+  return true;
+}
+
+const RunRow rows[] = {
+    {"v_wmma_f32_16x16x16_f16", wmma<Wmma::f32_f16>},
+    {"v_wmma_f32_16x16x16_bf16", wmma<Wmma::f32_bf16>},
+    {"v_wmma_f16_16x16x16_f16", wmma<Wmma::f16_f16>},
+    {"v_wmma_bf16_16x16x16_bf16", wmma<Wmma::bf16_bf16>},
+    {"v_wmma_i32_16x16x16_iu8", wmma<Wmma::i32_iu8>},
+    {"v_wmma_i32_16x16x16_iu4", wmma<Wmma::i32_iu4>},
+    {"v_dot4_i32_iu8", mixed_dot<8>},
+    {"v_dot8_i32_iu4", mixed_dot<4>},
+};
+
+}  // namespace
+
+std::span<const RunRow> matrix_rows() { return rows; }
+
+}  // namespace doorbell::sim::amd
