@@ -178,6 +178,9 @@ bool code_end(Wave& w, const Instruction& s) {
 }
 
 // ---- s_waitcnt ----
+//
+// Counts fall in order, those of FLAT instructions too (LLVM's GCNSubtarget::hasFlatLgkmVMemCountInOrder:
+// gfx10 and later).
 
 void refresh(Wave& w) {
   w.outstanding = w.vm.done != w.vm.issued || w.lds.done != w.lds.issued || w.smem != 0;

@@ -228,7 +228,7 @@ void modify(const Wave& w, const Instruction& s, const Place& p, Source& source,
   if (p.bits == 16 && p.count == 1 && (p.high || (n < 3 && bit(mods.op_sel, n))))
     map([](uint32_t x) { return x >> 16; });
   bool abs = bit(mods.abs, n), neg = bit(mods.neg, n);
-  if ((abs || neg) && p.is_float) {
+  if (abs || neg) {  // of v_cndmask_b32 too, which moves bits
     uint32_t sign = p.bits == 16 ? 0x8000 : 0x80000000, keep = abs ? ~sign : ~0u, flip = neg ? sign : 0;
     if (p.dwords == 1) {
       map([=](uint32_t x) { return (x & keep) ^ flip; });

@@ -61,8 +61,11 @@ inline T div_scale(T s0, T s1, T s2, bool& out) {
   bool reciprocal = small_quotient(T{1}, s1) && exponent(s1) != F::top,
        quotient = small_quotient(s2, s1) && exponent(s1) != F::top;
   if (reciprocal && quotient) {
+    // The denominator alone, down: its reciprocal becomes normal, and so does the quotient, which div_fmas
+    // then takes down again. (The ISA documents print ldexp(S0, 64) here, which would overflow; 1 / FLT_MAX
+    // shows it.)
     out = true;
-    return same(s0, s1) ? scaled(s0, F::scale) : s0;
+    return same(s0, s1) ? scaled(s0, -F::scale) : s0;
   }
   if (reciprocal) return scaled(s0, -F::scale);
   if (quotient) {
@@ -73,14 +76,18 @@ inline T div_scale(T s0, T s1, T s2, bool& out) {
   return s0;
 }
 
-// V_DIV_FMAS: takes back what div_scale did, in the direction that the quotient's size tells.
+// V_DIV_FMAS: takes back what div_scale did, in the direction that the quotient's size tells. One rounding in
+// all, also where the result is denormal: the product is exact in 128 bits, whose sum loses only what is
+// 2^-113 below.
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 template <class T>
 inline T div_fmas(T a, T b, T c, bool vcc) {
-  T r = fused(a, b, c);
-  if (!vcc) return r;
-  return scaled(r, exponent(c) > Float<T>::one ? Float<T>::scale : -Float<T>::scale);
+  if (!vcc) return fused(a, b, c);
+  using F = Float<T>;
+  constexpr __float128 up = F::scale == 64 ? 0x1p64 : 0x1p128, down = F::scale == 64 ? 0x1p-64 : 0x1p-128;
+  __float128 sum = static_cast<__float128>(a) * b + c;
+  return static_cast<T>(sum * (exponent(c) > F::one ? up : down));
 }
 
 // V_DIV_FIXUP: quotient, denominator, numerator.
@@ -95,7 +102,8 @@ inline T div_fixup(T q, T d, T n) {
   if (d == 0 || inf_n) return with_sign(F::infinity, s);
   if (inf_d || n == 0) return with_sign(T{0}, s);
   if (exponent(n) - exponent(d) < F::underflow) return with_sign(T{0}, s);
-  // A quotient that overflowed on the way (infinity minus infinity in Newton's steps): numbers have none that is NaN.
+  // A quotient that overflowed on the way (infinity minus infinity in Newton's steps): numbers have none that
+  // is NaN.
   if (is_nan(q)) return with_sign(F::infinity, s);
   return with_sign(q, s);
 }
@@ -109,6 +117,12 @@ inline float cut(double x) {
   return exponent(near) == 0 ? with_sign(0.0f, near < 0) : near;
 }
 inline double flushed(float x) { return is_denormal(x) ? (sign(x) ? -0.0 : 0.0) : static_cast<double>(x); }
+// Rounded: LLVM's division, which AMD holds correctly rounded, gives 1 / (1 - 2^-24) wrong from a reciprocal
+// that is cut.
+inline float reciprocal(float x) {
+  auto near = static_cast<float>(1.0 / flushed(x));
+  return exponent(near) == 0 ? with_sign(0.0f, sign(near)) : near;
+}
 inline double coarse(double x) {
   if (x != x || absolute(x) == Float<double>::infinity) return x;
   return bits_of<double>(bits_of<uint64_t>(x) & ~uint64_t{0x3ffffff});
@@ -232,8 +246,8 @@ const LaneRow rows[] = {
     {"v_div_fmas_f64", LANES([](double a, double b, double c, bool vcc) { return div_fmas(a, b, c, vcc); })},
     {"v_div_fixup_f32", LANES([](float a, float b, float c) { return div_fixup(a, b, c); })},
     {"v_div_fixup_f64", LANES([](double a, double b, double c) { return div_fixup(a, b, c); })},
-    {"v_rcp_f32", LANES([](float a) { return cut(1.0 / flushed(a)); })},
-    {"v_rcp_iflag_f32", LANES([](float a) { return cut(1.0 / flushed(a)); })},
+    {"v_rcp_f32", LANES([](float a) { return reciprocal(a); })},
+    {"v_rcp_iflag_f32", LANES([](float a) { return reciprocal(a); })},
     {"v_rsq_f32", LANES([](float a) { return cut(1.0 / __builtin_sqrt(flushed(a))); })},
     {"v_sqrt_f32", LANES([](float a) { return cut(__builtin_sqrt(flushed(a))); })},
     {"v_exp_f32", LANES([](float a) { return cut(__builtin_exp2(flushed(a))); })},
