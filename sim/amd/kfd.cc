@@ -2,6 +2,7 @@
 #include "sim/amd/kfd.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -75,9 +76,18 @@ const KfdProcess::Row KfdProcess::rows[] = {
   row<&KfdProcess::set_cu_mask>(kfd::set_cu_mask),
   row<&KfdProcess::get_queue_wave_state>(kfd::get_queue_wave_state),
   row<&KfdProcess::alloc_queue_gws>(kfd::alloc_queue_gws),
+  row<&KfdProcess::get_dmabuf_info>(kfd::get_dmabuf_info),
+  row<&KfdProcess::import_dmabuf>(kfd::import_dmabuf),
+  row<&KfdProcess::smi_events>(kfd::smi_events),
+  row<&KfdProcess::svm>(kfd::svm),
   row<&KfdProcess::set_xnack_mode>(kfd::set_xnack_mode),
+  row<&KfdProcess::criu>(kfd::criu),
   row<&KfdProcess::available_memory>(kfd::available_memory),
+  row<&KfdProcess::export_dmabuf>(kfd::export_dmabuf),
   row<&KfdProcess::runtime_enable>(kfd::runtime_enable_ioctl),
+  row<&KfdProcess::debug_trap>(kfd::debug_trap),
+  row<&KfdProcess::ipc_import>(kfd::ipc_import_handle),
+  row<&KfdProcess::ipc_export>(kfd::ipc_export_handle),
 };
 // clang-format on
 
@@ -134,8 +144,14 @@ int KfdProcess::ioctl(uint32_t request, uint64_t argument) {
     args = large.get();
   }
   std::memset(args, 0, size);
+  // Attributes of any number follow this struct and no other.
+  if (row->request == kfd::svm.request && user_size < sizeof(kfd::Svm)) return -EINVAL;
   uint32_t direction = request_direction(row->request);
   if ((direction & direction_reads) && !copy_from_user(args, argument, user_size)) return -EFAULT;
+  if (row->request == kfd::svm.request) {
+    auto* svm = reinterpret_cast<kfd::Svm*>(args);
+    if (svm->nattr > (user_size - sizeof(kfd::Svm)) / sizeof(kfd::SvmAttribute)) return -EINVAL;
+  }
   int returned = row->handle(*this, args);
   if ((direction & direction_writes) && !copy_to_user(argument, args, user_size)) returned = -EFAULT;
   if (trace_ >= 0) {
@@ -326,6 +342,15 @@ int KfdProcess::available_memory(kfd::AvailableMemory& args) {
   args.available =
       resources_.available(static_cast<uint32_t>(on->index), Domain::vram) / alignment * alignment;
   return 0;
+}
+
+int KfdProcess::criu(kfd::Criu&) { return -EACCES; }  // what a process without CAP_CHECKPOINT_RESTORE is told
+
+// kfd_ioctl_set_debug_trap: a debugger has to be tracing the process, and there is none.
+int KfdProcess::debug_trap(kfd::DebugTrap& args) {
+  constexpr uint32_t enable = 0;
+  if (kill(static_cast<pid_t>(args.pid), 0) != 0 && errno == ESRCH) return -ESRCH;
+  return args.op == enable ? -EPERM : -EINVAL;
 }
 
 int KfdProcess::runtime_enable(kfd::RuntimeEnable& args) {

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,16 @@ class KfdProcess {
     [[nodiscard]] bool doubled() const { return flags & doorbell::amd::kfd::alloc::aql_queue_mem; }
     [[nodiscard]] uint64_t va_bytes() const { return doubled() ? 2 * bytes : bytes; }
   };
+  // A range of the client's own memory that cards may use by its CPU addresses.
+  struct SvmRange {
+    uint64_t end = 0;
+    uint32_t access = 0, in_place = 0;  // a bit per card
+    uint32_t flags = doorbell::amd::kfd::svm_flag::host_access | doorbell::amd::kfd::svm_flag::coherent;
+    uint32_t preferred = doorbell::amd::kfd::svm_undefined_location;
+    uint32_t prefetch = doorbell::amd::kfd::svm_undefined_location;
+    uint32_t granularity = 9;  // log2 of pages
+    uint32_t mapped = 0;       // a bit per card
+  };
   struct Queue {
     size_t card = 0;
     uint32_t processor_id = 0;
@@ -118,6 +129,15 @@ class KfdProcess {
   void give_back(Buffer& buffer);
   int map_on(Buffer& buffer, Device& device);
   int unmap_from(Buffer& buffer, Device& device);
+  // Takes a hold on a block of the Pool: a handle for it, or -errno.
+  int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
+  void svm_split(uint64_t at);
+  int svm_map(uint64_t start, SvmRange& range);
+  void svm_unmap(uint64_t start, uint64_t end);
+  int svm_check(uint64_t start, uint64_t end);
+  int svm_set(uint64_t start, uint64_t end, std::span<const doorbell::amd::kfd::SvmAttribute> attributes);
+  int svm_get(uint64_t start, uint64_t end, std::span<doorbell::amd::kfd::SvmAttribute> attributes);
+  [[nodiscard]] bool svm_holds(uint64_t va, uint64_t bytes, const Device& device) const;
   int read_devices(const doorbell::amd::kfd::MapMemory& args, std::vector<uint32_t>& ids);
   Buffer* queue_buffer(Device& device, uint64_t va, uint64_t bytes);
   CommandProcessor& processor(Device& device);
@@ -159,6 +179,15 @@ class KfdProcess {
   int set_cu_mask(doorbell::amd::kfd::SetCuMask& args);
   int get_queue_wave_state(doorbell::amd::kfd::GetQueueWaveState& args);
   int alloc_queue_gws(doorbell::amd::kfd::AllocQueueGws& args);
+  int get_dmabuf_info(doorbell::amd::kfd::GetDmabufInfo& args);
+  int import_dmabuf(doorbell::amd::kfd::ImportDmabuf& args);
+  int export_dmabuf(doorbell::amd::kfd::ExportDmabuf& args);
+  int ipc_export(doorbell::amd::kfd::IpcExportHandle& args);
+  int ipc_import(doorbell::amd::kfd::IpcImportHandle& args);
+  int smi_events(doorbell::amd::kfd::SmiEvents& args);
+  int svm(doorbell::amd::kfd::Svm& args);
+  int criu(doorbell::amd::kfd::Criu& args);
+  int debug_trap(doorbell::amd::kfd::DebugTrap& args);
   int set_xnack_mode(doorbell::amd::kfd::SetXnackMode& args);
   int available_memory(doorbell::amd::kfd::AvailableMemory& args);
   int runtime_enable(doorbell::amd::kfd::RuntimeEnable& args);
@@ -175,6 +204,9 @@ class KfdProcess {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Device>> devices_;
   std::map<uint32_t, Queue> queues_;
+  std::map<uint64_t, SvmRange> svm_;  // by first address
+  std::atomic<bool> uses_client_memory_{false};
+  std::vector<Fd> smi_listeners_;
   uint64_t event_page_handle_ = 0;
   bool has_event_page_ = false;
   bool runtime_enabled_ = false;

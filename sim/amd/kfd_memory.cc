@@ -24,20 +24,6 @@ uint64_t align(uint64_t value) { return (value + page_bytes - 1) / page_bytes * 
 
 constexpr uint32_t card_of(uint64_t handle) { return static_cast<uint32_t>(handle >> 32); }
 
-// Pins what a user pointer points to, as hmm_range_fault does: every page must be there, and writable if the
-// GPU may write.
-int pin(uint64_t address, uint64_t bytes, bool writable) {
-  constexpr int populate_read = 22, populate_write = 23;  // linux/mman.h, since Linux 5.14
-  static const bool supported = [] {
-    alignas(page_bytes) static std::byte own[page_bytes];
-    return raw::advise(own, page_bytes, populate_read) == 0;
-  }();
-  if (!supported) return 0;
-  return raw::advise(reinterpret_cast<void*>(address), bytes, writable ? populate_write : populate_read) == 0
-             ? 0
-             : -EFAULT;
-}
-
 Region region_of(uint64_t va, uint64_t bytes, std::byte* host, uint32_t flags, MemoryKind kind, bool fresh,
                  uint64_t handle) {
   Region region;
@@ -121,11 +107,12 @@ int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
     if (address >> 47 || (address + made.bytes) >> 47) return -EFAULT;
     if (int error = resources_.allocate(card, Domain::pinned, made.bytes, made.block)) return error;
     made.has_block = true;
-    if (int error = pin(address, made.bytes, args.flags & alloc::writable)) {
+    if (int error = pin_user(address, made.bytes, args.flags & alloc::writable)) {
       resources_.release(made.block);
       return error;
     }
     made.kind = MemoryKind::userptr;
+    uses_client_memory_ = true;
     made.host = reinterpret_cast<std::byte*>(address);
     mmap_offset = args.mmap_offset;
   } else if (args.flags & alloc::doorbell) {

@@ -233,9 +233,28 @@ void KfdProcess::doorbells_mapped(size_t card, void* address) {
 }
 
 void KfdProcess::unmapping(const void* address, size_t bytes) {
+  auto start = reinterpret_cast<uintptr_t>(address);
+  if (uses_client_memory_) {
+    std::lock_guard lock(mutex_);
+    svm_unmap(start, start + bytes);
+    for (auto& on : devices_) {
+      for (auto& [id, buffer] : on->buffers) {
+        auto host = reinterpret_cast<uintptr_t>(buffer.host);
+        if (buffer.kind != MemoryKind::userptr || host >= start + bytes || start >= host + buffer.bytes)
+          continue;
+        // The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer.
+        uintptr_t first = std::max<uintptr_t>(start, host),
+                  last = std::min<uintptr_t>(start + bytes, host + buffer.bytes);
+        first = first / page_bytes * page_bytes;
+        last = (last + page_bytes - 1) / page_bytes * page_bytes;
+        for (auto& peer : devices_) {
+          if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first);
+        }
+      }
+    }
+  }
   // What arm() protects must not be somebody else's memory by then.
   std::lock_guard lock(pages_mutex_);
-  auto start = reinterpret_cast<uintptr_t>(address);
   for (DoorbellPage& page : pages_) {
     uintptr_t at = page.address.load();
     if (at != 0 && at < start + bytes && start < at + kfd_file::doorbell_bytes) page.address = 0;

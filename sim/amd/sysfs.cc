@@ -33,6 +33,7 @@ enum Capability : uint32_t {
   cap_watch_points_shift = 8,
   cap_doorbell_type_2 = 2 << 12,  // 64-bit doorbells
   cap_revision_shift = 22,
+  cap_svm_api = 1 << 27,
 };
 enum HeapType : uint32_t { heap_system = 0, heap_frame_buffer_public = 1 };
 enum CacheType : uint32_t { cache_data = 1, cache_instruction = 2, cache_cpu = 4, cache_compute = 8 };
@@ -202,7 +203,7 @@ void add_gpu(Tree& tree, const Machine& machine, size_t card) {
       .add("max_engine_clk_fcompute", gpu.engine_mhz)
       .add("local_mem_size", 0)
       .add("fw_version", gpu.mec_firmware)
-      .add("capability", cap_watch_points | 2u << cap_watch_points_shift | cap_doorbell_type_2 |
+      .add("capability", cap_watch_points | 2u << cap_watch_points_shift | cap_doorbell_type_2 | cap_svm_api |
                              uint32_t{1} << cap_revision_shift)
       .add("debug_prop", 0)
       .add("sdma_fw_version", gpu.sdma_firmware)

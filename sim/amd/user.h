@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "sim/amd/raw.h"
+
 namespace doorbell::sim::amd {
 
 namespace detail {
@@ -35,6 +37,19 @@ inline bool copy_from_user(void* to, uint64_t user, size_t bytes) {
 }
 inline bool copy_to_user(uint64_t user, const void* from, size_t bytes) {
   return detail::copy_user(user, const_cast<void*>(from), bytes, true);
+}
+
+// Brings in the pages of a range, as the kernel does before a GPU may use them: 0, or -EFAULT if one is
+// missing, or cannot be written where `writable` asks for it.
+inline int pin_user(uint64_t address, uint64_t bytes, bool writable) {
+  constexpr int populate_read = 22, populate_write = 23;  // linux/mman.h, since Linux 5.14
+  static const bool supported = [] {
+    alignas(4096) static std::byte own[4096];
+    return raw::advise(own, sizeof(own), populate_read) == 0;
+  }();
+  if (!supported) return 0;
+  int advice = writable ? populate_write : populate_read;
+  return raw::advise(reinterpret_cast<void*>(address), bytes, advice) == 0 ? 0 : -EFAULT;
 }
 
 }  // namespace doorbell::sim::amd

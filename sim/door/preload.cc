@@ -250,7 +250,6 @@ using namespace doorbell::sim::door;  // NOLINT(google-build-using-namespace)
 // The C library declares some of these with attributes and macros of its own; what matters is the symbol.
 #pragma GCC diagnostic ignored "-Wmissing-declarations"
 #pragma GCC diagnostic ignored "-Wattributes"
-#pragma GCC diagnostic ignored "-Wnonnull-compare"
 #pragma GCC diagnostic ignored "-Wredundant-decls"
 
 //------------------------------------------------------------------------------------------------- open
@@ -383,7 +382,7 @@ EXPORT char* canonicalize_file_name(const char* path) { return realpath(path, nu
     Path at(path);                                                              \
     int result = REAL(name)(folder, at.get(), info, flags);                     \
     if (result == 0) at.patch(*info);                                           \
-    if (result == 0 && path && path[0] == 0) patch_descriptor(folder, *info);   \
+    if (result == 0 && path[0] == 0) patch_descriptor(folder, *info);           \
     return result;                                                              \
   }
 
@@ -411,7 +410,7 @@ DEFINE_FSTATAT(fstatat64, stat64)
 EXPORT int statx(int folder, const char* path, int flags, unsigned mask, struct statx* info) {
   Path at(path);
   int result = REAL(statx)(folder, at.get(), flags, mask, info);
-  EmulatedKernel* on = path && path[0] == 0 ? kernel_of(folder) : nullptr;
+  EmulatedKernel* on = path[0] == 0 ? kernel_of(folder) : nullptr;
   dev_t device = 0;
   if (on) {
     Inside guard;

@@ -240,6 +240,22 @@ struct SmiEvents {  // 1.3
 static_assert(sizeof(SmiEvents) == 8);
 
 enum SvmOp : uint32_t { svm_set_attr = 0, svm_get_attr = 1 };
+enum class SvmAttributeType : uint32_t {
+  preferred_location,
+  prefetch_location,
+  access,
+  access_in_place,
+  no_access,
+  set_flags,
+  clear_flags,
+  granularity,
+};
+inline constexpr uint32_t svm_system_memory = 0, svm_undefined_location = 0xffffffff;
+namespace svm_flag {
+inline constexpr uint32_t host_access = 1, coherent = 2, hive_local = 4, gpu_read_only = 8,
+                          gpu_executable = 16, gpu_read_mostly = 32, gpu_always_mapped = 64,
+                          ext_coherent = 128;
+}
 struct SvmAttribute {
   uint32_t type, value;
 };

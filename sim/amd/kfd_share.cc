@@ -1,0 +1,152 @@
+// KfdProcess: buffers that several processes use, and listeners to what happens on a card.
+//
+// What passes between processes is a key of 128 random bits under which the Pool gives out holds on a block.
+// A DMA-buf is a sealed file with such a key in it: a descriptor that can be passed on by any means, and that
+// only proves to the emulated machine which buffer is meant. Source: Linux amdkfd/kfd_chardev.c,
+// amdgpu/amdgpu_amdkfd_gpuvm.c (import_obj_create), amdkfd/kfd_smi_events.c; ROCm's own branch for the IPC
+// ioctls.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "sim/amd/kfd.h"
+#include "sim/amd/raw.h"
+
+namespace doorbell::sim::amd {
+
+namespace kfd = doorbell::amd::kfd;
+namespace alloc = doorbell::amd::kfd::alloc;
+
+namespace {
+
+struct DmabufContent {
+  std::array<char, 16> magic;
+  ShareKey key;
+};
+constexpr std::array<char, 16> dmabuf_magic = {'d', 'o', 'o', 'r', 'b', 'e', 'l', 'l',
+                                               ' ', 'd', 'm', 'a', 'b', 'u', 'f'};
+
+// 0 or -errno: the key behind a descriptor.
+int read_dmabuf(int fd, ShareKey& key) {
+  DmabufContent content{};
+  long count = raw::call(SYS_pread64, fd, raw::pointer(&content), sizeof(content), 0);
+  if (count == -EBADF) return -EBADF;
+  if (count != sizeof(content) || content.magic != dmabuf_magic) return -EINVAL;
+  key = content.key;
+  return 0;
+}
+
+}  // namespace
+
+int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& handle) {
+  Buffer made;
+  made.card = on.index;
+  made.va = va;
+  made.bytes = block.bytes;
+  made.flags =
+      (block.domain == Domain::vram ? alloc::vram : alloc::gtt) | alloc::writable | alloc::executable;
+  made.kind = block.domain == Domain::vram ? MemoryKind::vram : MemoryKind::gtt;
+  made.host = raw::map(block.bytes, resources_.file(block.card), block.offset);
+  if (!made.host) return -ENOMEM;
+  made.host_is_ours = true;
+  made.has_block = true;
+  made.block = block;
+  uint32_t id = 0;
+  while (on.buffers.contains(id)) ++id;
+  handle = made.handle = uint64_t{on.id()} << 32 | id;
+  on.buffers.emplace(id, made);
+  return 0;
+}
+
+int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
+  std::lock_guard lock(mutex_);
+  Buffer* shared = buffer(args.handle);
+  if (!shared) return -EINVAL;
+  if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
+  DmabufContent content{dmabuf_magic, {}};
+  if (int error = resources_.share(shared->block, content.key)) return error;
+  int fd = memfd_create("dmabuf", (args.flags & O_CLOEXEC ? MFD_CLOEXEC : 0u) | MFD_ALLOW_SEALING);
+  if (fd < 0) return -errno;
+  if (raw::write(fd, &content, sizeof(content)) != sizeof(content)) {
+    raw::close(fd);
+    return -ENOMEM;
+  }
+  raw::call(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  args.dmabuf_fd = static_cast<uint32_t>(fd);
+  return 0;
+}
+
+int KfdProcess::get_dmabuf_info(kfd::GetDmabufInfo& args) {
+  ShareKey key;
+  if (int error = read_dmabuf(static_cast<int>(args.dmabuf_fd), key)) return error;
+  Block block;
+  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  resources_.release(block);
+  args.size = block.bytes;
+  args.gpu_id = gpu_id(block.card);
+  args.flags = block.domain == Domain::vram ? alloc::vram | alloc::is_public : alloc::gtt;
+  args.metadata_size = 0;
+  return 0;
+}
+
+int KfdProcess::import_dmabuf(kfd::ImportDmabuf& args) {
+  ShareKey key;
+  if (int error = read_dmabuf(static_cast<int>(args.dmabuf_fd), key)) return error;
+  std::lock_guard lock(mutex_);
+  Device* on = device(args.gpu_id);
+  if (!on) return -EINVAL;
+  if (!bound(*on)) return -ENODEV;
+  Block block;
+  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  int error = adopt(*on, block, args.va_addr, args.handle);
+  if (error != 0) resources_.release(block);
+  return error;
+}
+
+int KfdProcess::ipc_export(kfd::IpcExportHandle& args) {
+  std::lock_guard lock(mutex_);
+  Buffer* shared = buffer(args.handle);
+  if (!shared || !device(args.gpu_id)) return -EINVAL;
+  if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
+  ShareKey key;
+  if (int error = resources_.share(shared->block, key)) return error;
+  static_assert(sizeof(key) == sizeof(args.share_handle));
+  std::memcpy(args.share_handle, key.data(), sizeof(key));
+  return 0;
+}
+
+int KfdProcess::ipc_import(kfd::IpcImportHandle& args) {
+  std::lock_guard lock(mutex_);
+  Device* on = device(args.gpu_id);
+  if (!on) return -EINVAL;
+  if (!bound(*on)) return -ENODEV;
+  ShareKey key;
+  std::memcpy(key.data(), args.share_handle, sizeof(key));
+  Block block;
+  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  if (int error = adopt(*on, block, args.va_addr, args.handle)) {
+    resources_.release(block);
+    return error;
+  }
+  args.mmap_offset = block.offset;
+  args.flags = block.domain == Domain::vram ? alloc::vram : alloc::gtt;
+  return 0;
+}
+
+int KfdProcess::smi_events(kfd::SmiEvents& args) {
+  std::lock_guard lock(mutex_);
+  if (!device(args.gpu_id)) return -EINVAL;
+  int ends[2];
+  // The client writes which events it wants and reads lines of text; lines that nobody reads are lost.
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return -errno;
+  smi_listeners_.emplace_back(ends[0]);
+  args.anon_fd = static_cast<uint32_t>(ends[1]);
+  return 0;
+}
+
+}  // namespace doorbell::sim::amd
