@@ -12,7 +12,8 @@ kernel void k(global uint* out, global const uint* in) {
   o[2] = __builtin_amdgcn_ds_swizzle(x, 0x041f);
   o[3] = __builtin_amdgcn_permlane16(x, x, 0x76543210, 0xfedcba98, false, false);
   o[4] = __builtin_amdgcn_permlanex16(x, x, 0x01234567, 0x89abcdef, false, false);
-  o[5] = __builtin_amdgcn_readfirstlane(x) + (lane() == 9 ? __builtin_amdgcn_readlane(x, 3) : 0);
+  const uint third = __builtin_amdgcn_readlane(x, 3);  // while all lanes are there
+  o[5] = __builtin_amdgcn_readfirstlane(x) + (lane() == 9 ? third : 0);
 }
 #else
 #include "host.h"
