@@ -1,6 +1,7 @@
 // See elementwise.h.
 #include "runtime/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -34,6 +35,7 @@ std::optional<Tensor> meet(std::span<Tensor> x, unsigned domain) {
     return Call::fail("{} {}, expected {}", name(type.dtype), print(x[0].shape()), expected);
   }
   for (Tensor& t : x) {
+    if (t.dtype() == type.dtype) continue;
     t = convert(t, type);
     if (!t.ok()) return t;
   }
@@ -45,13 +47,15 @@ Tensor apply(Op op, std::span<const Tensor> x, DType result) {
   Shape shape;
   bool weak = true;
   for (const Tensor& t : x) {
+    weak &= t.type().weak || (op == Op::Where && &t == x.data());
+    if (t.shape().empty() || std::ranges::equal(t.shape(), shape)) continue;
     auto both = broadcast(shape, t.shape());
     if (!both.ok()) return Call::fail(both.error());
     shape = std::move(*both);
-    weak &= t.type().weak || (op == Op::Where && &t == x.data());
   }
   Tensor src[3];
-  for (size_t i = 0; i < x.size(); ++i) src[i] = broadcast_to(x[i], shape);
+  for (size_t i = 0; i < x.size(); ++i)
+    src[i] = std::ranges::equal(x[i].shape(), shape) ? x[i] : broadcast_to(x[i], shape);
   Tensor y = make(op, result, std::span(src, x.size()), {}, shape);
   return weak && !result.is_bool() ? Tensor(y.node(), true) : y;
 }

@@ -14,7 +14,7 @@
 #include "hal/device.h"
 #include "hal/queue.h"
 #include "runtime/memory.h"
-#include "runtime/schedule.h"
+#include "runtime/plan.h"
 
 namespace doorbell {
 
@@ -80,6 +80,8 @@ class Engine {
   // The device memory of a leaf; imports or copies host bytes the first time.
   Result<std::shared_ptr<Storage>> storage_of(Memory& memory, int64_t bytes);
 
+  // As schedule(); what graphs of one form have in common is kept.
+  Result<Schedule> plan(std::span<const Node* const> outputs) { return plans_.schedule(outputs); }
   // Records a schedule. Output storage is made here. `symbols` are those that submissions will give.
   Result<Captured> capture(const Schedule& schedule);
   Status wait(uint64_t value);
@@ -104,6 +106,7 @@ class Engine {
   std::unique_ptr<Queue> queue_;
   std::optional<Signal> timeline_;
   uint64_t submitted_ = 0;
+  Plans plans_;
   std::unordered_map<Hash128, std::unique_ptr<Kernel>> kernels_;
   std::deque<Retired> retired_;
   std::unordered_multimap<uint64_t, Buffer> free_;  // by size, for reuse

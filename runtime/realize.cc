@@ -76,7 +76,7 @@ Status realize(std::span<Tensor* const> tensors) {
   }
   if (outputs.empty()) return success();
   Engine* engine = TRY(current_engine());
-  Schedule plan = TRY(schedule(outputs));
+  Schedule plan = TRY(engine->plan(outputs));
   Captured work = TRY(engine->capture(plan));
   TRY(work.submit({}));
   // Each version that was made has a memory, and those that it replaced have lost theirs.
@@ -104,7 +104,7 @@ Result<Captured> capture(std::span<const Tensor> outputs) {
     nodes.push_back(t.node().get());
   }
   Engine* engine = TRY(current_engine());
-  Schedule plan = TRY(schedule(nodes));
+  Schedule plan = TRY(engine->plan(nodes));
   return engine->capture(plan);
 }
 

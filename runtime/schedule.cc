@@ -19,14 +19,6 @@ namespace doorbell {
 namespace {
 
 bool is_movement(const Node* n) { return row(n->op).cls == OpClass::Movement && !n->is(Op::Gather); }
-// What is in memory already. A value that an assign has written over since is computed again; a version of a
-// buffer cannot be.
-bool is_leaf(const Node* n) {
-  if (n->is(Op::Buffer)) return true;
-  if (n->src.empty()) return false;
-  auto memory = std::static_pointer_cast<Memory>(memo_of(n));
-  return memory && (n->is(Op::Assign) || !memory->stale);
-}
 bool is_constant(const Node* n) { return n->is(Op::Const) || n->is(Op::Symbol) || n->is(Op::Iota); }
 bool is_costly(Op op) {
   return (op >= Op::Exp && op <= Op::Pow) || op == Op::Sqrt || op == Op::Div || op == Op::Mod;
@@ -46,39 +38,20 @@ class Cutter {
   explicit Cutter(std::span<const Node* const> outputs) {
     for (const Node* n : outputs) force(n);
     // Sources first. Nodes behind a leaf are not visited.
-    std::vector<const Node*> order = walk(outputs);
+    std::vector<const Node*> order = scheduled_nodes(outputs);
     for (const Node* n : order) forward(n);
     for (auto it = order.rbegin(); it != order.rend(); ++it) backward(*it);
   }
   [[nodiscard]] bool materialised(const Node* n) const { return cut_.contains(n); }
   void force(const Node* n) {
-    if (!is_leaf(n) && !is_constant(n)) cut_.insert(n);
+    if (!lies_in_memory(n) && !is_constant(n)) cut_.insert(n);
   }
   // Materialises the value of n where it has the shape in which it is computed: below the reshapes that end
   // in n.
   void cut(const Node* n) {
-    for (; n->is(Op::Reshape) && !is_leaf(n->src[0]) && !is_constant(n->src[0]); n = n->src[0])
+    for (; n->is(Op::Reshape) && !lies_in_memory(n->src[0]) && !is_constant(n->src[0]); n = n->src[0])
       cost_[n] = Cost{false, false, 0, 1, bytes(n)};
     force(n);
-  }
-  static std::vector<const Node*> walk(std::span<const Node* const> roots) {
-    std::vector<const Node*> order;
-    std::unordered_set<const Node*> seen;
-    std::vector<std::pair<const Node*, size_t>> stack;
-    for (const Node* root : roots) {
-      if (seen.insert(root).second) stack.emplace_back(root, 0);
-      while (!stack.empty()) {
-        auto [node, next] = stack.back();
-        if (!is_leaf(node) && next < node->src.size()) {
-          ++stack.back().second;
-          if (seen.insert(node->src[next]).second) stack.emplace_back(node->src[next], 0);
-        } else {
-          order.push_back(node);
-          stack.pop_back();
-        }
-      }
-    }
-    return order;
   }
 
  private:
@@ -91,14 +64,14 @@ class Cutter {
 
   void forward(const Node* n) {
     Cost& cost = cost_[n];
-    if (is_leaf(n)) {
+    if (lies_in_memory(n)) {
       cost.input_bytes = bytes(n);
       return;
     }
     if (is_constant(n)) return;
     if (n->is(Op::Contiguous) || n->is(Op::Assign) || n->is(Op::Copy)) cut_.insert(n);
     // What is copied must lie in memory as it is, views and constants too.
-    if (n->is(Op::Copy) && !is_leaf(n->src[0])) cut_.insert(n->src[0]);
+    if (n->is(Op::Copy) && !lies_in_memory(n->src[0])) cut_.insert(n->src[0]);
     if (n->is(Op::Expand)) {
       const Node* s = n->src[0];
       const Cost& c = cost_[s];
@@ -141,10 +114,10 @@ class Cutter {
   // it: compute it once.
   void backward(const Node* n) {
     auto& users = users_[n];
-    if (!is_leaf(n) && !is_constant(n) && !cut_.contains(n) && users.size() > 1 &&
+    if (!lies_in_memory(n) && !is_constant(n) && !cut_.contains(n) && users.size() > 1 &&
         (cost_[n].reduces || cost_[n].ops > 40) && !n->is(Op::Expand))
       cut(n);
-    if (is_leaf(n)) return;
+    if (lies_in_memory(n)) return;
     std::set<const Node*> mine = cut_.contains(n) ? std::set<const Node*>{n} : users;
     for (const Node* s : n->src) users_[s].insert(mine.begin(), mine.end());
   }
@@ -316,7 +289,7 @@ class Puller {
   }
 
   const Node* pull(const Node* n, const Index& index, const Node* gate) {
-    if (is_leaf(n) || (cutter_.materialised(n))) return read(n, index, gate);
+    if (lies_in_memory(n) || (cutter_.materialised(n))) return read(n, index, gate);
     return compute(n, index, gate);
   }
 
@@ -460,6 +433,34 @@ class Puller {
 
 }  // namespace
 
+// A value that an assign has written over since is computed again; a version of a buffer cannot be.
+bool lies_in_memory(const Node* n) {
+  if (n->is(Op::Buffer)) return true;
+  if (n->src.empty()) return false;
+  auto memory = std::static_pointer_cast<Memory>(memo_of(n));
+  return memory && (n->is(Op::Assign) || !memory->stale);
+}
+
+std::vector<const Node*> scheduled_nodes(std::span<const Node* const> outputs) {
+  std::vector<const Node*> order;
+  std::unordered_set<const Node*> seen;
+  std::vector<std::pair<const Node*, size_t>> stack;
+  for (const Node* root : outputs) {
+    if (seen.insert(root).second) stack.emplace_back(root, 0);
+    while (!stack.empty()) {
+      auto [node, next] = stack.back();
+      if (next < node->src.size() && !lies_in_memory(node)) {
+        ++stack.back().second;
+        if (seen.insert(node->src[next]).second) stack.emplace_back(node->src[next], 0);
+      } else {
+        order.push_back(node);
+        stack.pop_back();
+      }
+    }
+  }
+  return order;
+}
+
 Result<Schedule> schedule(std::span<const Node* const> asked) {
   Schedule out;
   // A version in another shape is that version: it lies in its buffer already.
@@ -479,7 +480,7 @@ Result<Schedule> schedule(std::span<const Node* const> asked) {
   // Leaves that share a memory are one version of it.
   std::unordered_map<const void*, const Node*> first_of;
   auto version = [&](const Node* n) {
-    const void* memory = is_leaf(n) ? memo_of(n).get() : nullptr;
+    const void* memory = lies_in_memory(n) ? memo_of(n).get() : nullptr;
     return memory ? first_of.emplace(memory, n).first->second : n;
   };
   std::vector<Item> items;
@@ -496,8 +497,8 @@ Result<Schedule> schedule(std::span<const Node* const> asked) {
     for (const Node* v : kernel.versions) step.reads.push_back(version(v));
     return std::pair(Item{kernel.sink, std::move(kernel.slots)}, std::move(step));
   };
-  for (const Node* n : Cutter::walk(outputs)) {
-    if (is_leaf(n)) {
+  for (const Node* n : scheduled_nodes(outputs)) {
+    if (lies_in_memory(n)) {
       const Node* same = version(n);
       slot_of[n] = same == n ? add_slot(Slot::Kind::External, n) : slot_of.at(same);
       continue;

@@ -30,7 +30,7 @@ struct Item {
 };
 
 struct Schedule {
-  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  std::shared_ptr<Graph> graph = std::make_shared<Graph>();  // owns the kernels
   std::vector<Slot> slots;
   std::vector<Item> items;
   std::vector<uint32_t> outputs;  // the slot of each output, in order
@@ -40,6 +40,11 @@ struct Schedule {
 // in the buffer's slot). Old versions that are read after they were replaced are copied before (order.h). The
 // error: two assigns replace one version.
 Result<Schedule> schedule(std::span<const Node* const> outputs);
+
+// Does the node's value lie in memory already, so that a kernel reads it and computes nothing behind it?
+bool lies_in_memory(const Node* node);
+// What a schedule of these outputs looks at, sources first: not what stands behind a value in memory.
+std::vector<const Node*> scheduled_nodes(std::span<const Node* const> outputs);
 
 std::string print(const Schedule& schedule);
 

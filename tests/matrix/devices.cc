@@ -152,7 +152,7 @@ Result<std::vector<Array>> expected_values(std::span<const Node* const> outputs,
 
 Result<std::vector<Array>> compute_on(Engine& engine, std::span<const Node* const> outputs,
                                       const Symbols& symbols) {
-  Schedule plan = TRY(schedule(outputs));
+  Schedule plan = TRY(engine.plan(outputs));
   Captured work = TRY(engine.capture(plan));
   TRY(work.submit(symbols));
   TRY(work.wait());

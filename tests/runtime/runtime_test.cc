@@ -241,6 +241,56 @@ TEST_F(Runtime, VersionInAnotherShapeStaysInItsBuffer) {
   EXPECT_EQ(static_cast<Memory*>(memo_of(x.node()->src[0]).get())->storage.get(), before);
 }
 
+TEST_F(Runtime, GraphsThatDifferInTheirBuffersAloneShareAPlan) {
+  auto plan = [&](const Tensor& t) {
+    const Node* node = t.node().get();
+    auto p = engine_->plan(std::span(&node, 1));
+    EXPECT_TRUE(p.ok());
+    return std::move(*p);
+  };
+  Tensor a = from_values(Floats{1, 2}), b = from_values(Floats{3, 5}), c = from_values(Floats{7, 11});
+  const Schedule first = plan(a * b + a);
+  EXPECT_EQ(plan(c * a + c).graph, first.graph);
+  // Each reads what it names.
+  Tensor x = a * b + a, y = c * a + c, z = b * b + b;
+  EXPECT_EQ(floats(x), (Floats{4, 12}));
+  EXPECT_EQ(floats(y), (Floats{14, 33}));
+  EXPECT_EQ(floats(z), (Floats{12, 30}));
+  // What is read twice, in another order, of another shape or type, with another constant, or from memory in
+  // place of being computed, is another form.
+  EXPECT_NE(plan(a * b + b).graph, first.graph);
+  EXPECT_NE(plan(b * b + b).graph, first.graph);
+  EXPECT_NE(plan(ramp({3}) * ramp({3}) + ramp({3})).graph, first.graph);
+  EXPECT_NE(plan(from_values(std::vector<double>{1, 2}) * a + a).graph, first.graph);
+  EXPECT_NE(plan(a * 2.0f).graph, plan(a * 3.0f).graph);
+  Tensor half = a * b;
+  const Schedule whole = plan(half + c);
+  Tensor* one[] = {&half};
+  ASSERT_TRUE(realize(one));
+  EXPECT_NE(plan(half + c).graph, whole.graph);
+  Tensor sum = half + c;
+  EXPECT_EQ(floats(sum), (Floats{10, 21}));
+}
+
+// Two leaves of one memory are one version of it, and an assign to it waits for the readers of both.
+TEST_F(Runtime, PlansTellLeavesOfOneMemoryFromTwo) {
+  auto step = [](Tensor& x, const Tensor& reader) {
+    Tensor r = reader.flip() * 1.0f;
+    x.assign(x * 2.0f);
+    Tensor* both[] = {&x, &r};
+    Status status = realize(both);
+    EXPECT_TRUE(status) << status.error().message;
+    return floats(r);
+  };
+  Tensor x = variable({1, 2, 3}), other = variable({5, 6, 7});
+  Tensor* both[] = {&x, &other};
+  ASSERT_TRUE(realize(both));
+  EXPECT_EQ(step(x, other), (Floats{7, 6, 5}));
+  EXPECT_EQ(step(x, x), (Floats{6, 4, 2}));
+  EXPECT_EQ(step(x, other), (Floats{7, 6, 5}));
+  EXPECT_EQ(floats(x), (Floats{8, 16, 24}));
+}
+
 TEST_F(Runtime, EqualExpressionsHaveMemoryOfTheirOwn) {
   Tensor a = ones({3}), b = ones({3});
   ASSERT_TRUE(a.realize());
