@@ -47,8 +47,6 @@ Status check_memory_and_waits(const Inst& inst, const Row& row, Target target) {
     return error("{}: the offset of a buffer is not negative", name(target.arch));
   if (row.format == Format::mubuf && inst.mods.tfe && !row.operands[0].writes)
     return error("{}: a store has no tfe", name(target.arch));
-  if (row.format == Format::mtbuf && inst.operands[3].kind == Operand::Kind::literal)
-    return error("{}: {} takes no literal", name(target.arch), row.name);
   if (target.arch != Arch::gfx1030 && row.format == Format::sopk && row.unit == Unit::wait &&
       inst.operands[0].index != scalar::null)
     return error("{}: {} waits for null and a number", name(target.arch), row.name);
@@ -60,6 +58,10 @@ Status check_memory_and_waits(const Inst& inst, const Row& row, Target target) {
 Status check(const Inst& inst, Target target) {
   const Row& r = row(inst);
   if (!is_vop(r.format)) return check_memory_and_waits(inst, r, target);
+  if (inst.operands[0].kind != Operand::Kind::none && r.format != Format::vop1 && r.name.find("rev_") != r.name.npos)
+    for (const Operand& x : inst.operands)
+      if (x == special_source(special::lds_direct))
+        return error("{}: {} exchanges its sources and cannot read lds_direct", name(target.arch), r.name);
   Bus bus;
   for (size_t i = 0; i < r.count; ++i)
     if (r.operands[i].reads && r.operands[i].slot != Slot::vdst) bus.add(inst.operands[i]);

@@ -249,7 +249,8 @@ Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
   // Packed halves and floats of 16 bits know inline constants of their own width; integers of 16 bits have
   // none.
   const bool half_float = o.bits == 16 && (o.data == Data::f || (o.count > 1 && o.data != Data::f));
-  const bool no_floats = o.bits == 16 && o.count == 1 && !row->true16 &&
+  // LLVM takes the exponent of v_ldexp_f16 for a half.
+  const bool no_floats = o.bits == 16 && o.count == 1 && !row->true16 && row->name != "v_ldexp_f16" &&
                          (is_vop(row->format) ? o.data != Data::f : row->format == Format::sopc);
   if (!no_floats || n.is_float)
     for (int code = 240; code <= 248; ++code) {

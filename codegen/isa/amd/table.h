@@ -324,11 +324,13 @@ constexpr OperandRow parse_operand(Cursor& in, Format format, bool written, int&
   o.cls = scalar_format                ? (written ? Class::sreg : Class::scalar)
           : written || !is_vop(format) ? Class::vgpr
                                        : Class::any;
+  bool in_address = false;
   if (in.end - in.at > 2 && in.at[1] == ':') {
     switch (*in.at) {
       case 'v': o.cls = Class::vgpr; break;
       case 's': o.cls = Class::sreg; break;
       case 'c': o.cls = Class::scalar; break;
+      case 'a': in_address = true; break;
       case 'w': o.cls = Class::vgpr_or_constant; break;
       default: throw "unknown operand class";
     }
@@ -340,7 +342,7 @@ constexpr OperandRow parse_operand(Cursor& in, Format format, bool written, int&
       o.cls = Class::vgpr;
       return o;
     }
-    o.slot = written ? destination(format, n++, o.data) : source(format, n++);
+    o.slot = in_address ? Slot::vaddr : written ? destination(format, n++, o.data) : source(format, n++);
     if (o.slot == Slot::sdst) o.cls = Class::sreg;
     return o;
   }
@@ -451,8 +453,8 @@ constexpr Row expand(const Line& line) {
   const bool short_vop =
       line.format == Format::vop1 || line.format == Format::vop2 || line.format == Format::vopc;
   row.e64 = short_vop;
-  row.dpp = (short_vop || line.format == Format::vop3) && !wide;
-  row.sdwa = short_vop && !wide;
+  row.dpp = (short_vop || line.format == Format::vop3) && !wide && row.count != 0;
+  row.sdwa = short_vop && !wide && row.count != 0;
   if (row.unit != Unit::salu && row.unit != Unit::smem) row.reads |= implicit::exec;
   for (Cursor in(line.notes); in.spaces(), !in.done();) {
     if (in.eat('<')) {
