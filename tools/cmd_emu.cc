@@ -24,6 +24,9 @@ Result<std::string> door_path() {
 }
 
 Result<int> emulate(const Options& options) {
+  // Not CLI11's required(), which would hide what is wrong with the options.
+  if (options.command.empty())
+    return error("no program to run: it follows --, as in `doorbell emu -- rocminfo` (see doorbell emu --help)");
   uint64_t vram = options.vram.empty() ? 0 : TRY(sim::amd::parse_size(options.vram));
   std::string trace;
   // Programs may change their folder.
@@ -43,7 +46,7 @@ void add_emu(CLI::App& app, int& exit_status) {
   command->add_option("--lenient", options->lenient,
                       "strict checks to leave out, with commas; `all` for every one");
   command->add_option("--trace", options->trace, "append a line for each ioctl to this file");
-  command->add_option("command", options->command, "the program and its arguments, after --")->required();
+  command->add_option("command", options->command, "the program and its arguments, after --");
   command->footer(
       "Examples:\n  doorbell emu -- rocminfo\n  doorbell emu --gpu gfx1100,gfx1030 --vram 2G -- ./vectoradd");
   command->callback([options, &exit_status] {
