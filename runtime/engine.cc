@@ -124,6 +124,8 @@ Result<std::shared_ptr<Storage>> Engine::allocate(int64_t bytes) {
 
 Result<std::shared_ptr<Storage>> Engine::storage_of(Memory& memory, int64_t bytes) {
   if (memory.stale) return stale_version();
+  if (memory.storage && memory.storage->engine != this)
+    return error("realize: a buffer lies in the memory of another device than the one that is to read it");
   if (memory.storage) return memory.storage;
   if (memory.host.data() && device_.properties().imports_host_memory) {
     auto storage = std::make_shared<Storage>();

@@ -101,22 +101,32 @@ Result<TestDevice> open_test_device(const Backend& row) {
   return out;
 }
 
+namespace {
+
+std::vector<TestDevice> open_all() {
+  setenv("CACHE", "off", 1);
+  reload_env();
+  std::vector<Backend> rows(backends().begin(), backends().end());
+  rows.push_back(
+      {"MODEL", "the model device", []() -> Result<std::unique_ptr<Device>> { return open_lanes_device(); }});
+  std::vector<TestDevice> out;
+  for (const Backend& row : rows) {
+    auto device = open_test_device(row);
+    DOORBELL_CHECK(device.ok(), "{}: {}", row.name, device.error().message);
+    out.push_back(std::move(*device));
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<TestDevice>& test_devices() {
-  static std::vector<TestDevice> devices = [] {
-    setenv("CACHE", "off", 1);
-    reload_env();
-    std::vector<Backend> rows(backends().begin(), backends().end());
-    rows.push_back({"MODEL", "the model device",
-                    []() -> Result<std::unique_ptr<Device>> { return open_lanes_device(); }});
-    std::vector<TestDevice> out;
-    for (const Backend& row : rows) {
-      auto device = open_test_device(row);
-      DOORBELL_CHECK(device.ok(), "{}: {}", row.name, device.error().message);
-      out.push_back(std::move(*device));
-    }
-    return out;
-  }();
+  static std::vector<TestDevice> devices = open_all();
   return devices;
+}
+void reopen_test_devices() {
+  test_devices().clear();
+  test_devices() = open_all();
 }
 
 NodeRef buffer_of(const Array& array) {
@@ -150,21 +160,29 @@ Result<std::vector<Array>> expected_values(std::span<const Node* const> outputs,
   return evaluate(outputs, environment);
 }
 
-Result<std::vector<Array>> compute_on(Engine& engine, std::span<const Node* const> outputs,
-                                      const Symbols& symbols) {
+Result<Submitted> submit_to(Engine& engine, std::span<const Node* const> outputs, const Symbols& symbols) {
   Schedule plan = TRY(engine.plan(outputs));
-  Captured work = TRY(engine.capture(plan));
-  TRY(work.submit(symbols));
-  TRY(work.wait());
-  std::vector<Array> out;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    Array a{outputs[i]->dtype, {}, {}};
-    for (const Dim& d : outputs[i]->shape) a.shape.push_back(d.size);
-    a.data.resize(static_cast<size_t>(elements(outputs[i]->shape) * a.dtype.bytes()));
-    if (!a.data.empty()) TRY(engine.read(*work.output(i), a.data));
-    out.push_back(std::move(a));
+  Submitted out{&engine, TRY(engine.capture(plan)), {}};
+  TRY(out.work.submit(symbols));
+  for (const Node* n : outputs) {
+    Array& a = out.values.emplace_back(Array{n->dtype, {}, {}});
+    for (const Dim& d : n->shape) a.shape.push_back(d.size);
+    a.data.resize(static_cast<size_t>(elements(n->shape) * a.dtype.bytes()));
   }
   return out;
+}
+
+Result<std::vector<Array>> finish(Submitted submitted) {
+  TRY(submitted.work.wait());
+  for (size_t i = 0; i < submitted.values.size(); ++i)
+    if (Array& a = submitted.values[i]; !a.data.empty())
+      TRY(submitted.engine->read(*submitted.work.output(i), a.data));
+  return std::move(submitted.values);
+}
+
+Result<std::vector<Array>> compute_on(Engine& engine, std::span<const Node* const> outputs,
+                                      const Symbols& symbols) {
+  return finish(TRY(submit_to(engine, outputs, symbols)));
 }
 
 Array random_array(DType type, std::vector<int64_t> shape, uint64_t seed) {

@@ -28,6 +28,8 @@ struct TestDevice {
 Result<TestDevice> open_test_device(const Backend& row);
 // Every backend, then MODEL; opened once. Kernels do not come from the disk.
 std::vector<TestDevice>& test_devices();
+// Anew, since a device that has faulted stays lost. Nothing may be left of what lay in their memory.
+void reopen_test_devices();
 
 // A buffer of the tensor graph that holds these bytes, in the array's shape. Ids are never given twice.
 NodeRef buffer_of(const Array& array);
@@ -37,7 +39,16 @@ Environment environment_of(std::span<const Node* const> roots);
 using Symbols = std::vector<SymbolValue>;
 // The graph evaluator's values; to be asked before a device has taken the buffers' bytes.
 Result<std::vector<Array>> expected_values(std::span<const Node* const> outputs, const Symbols& symbols = {});
-// What the device computes. An error names the stage.
+// Work that a device is at, or has done.
+struct Submitted {
+  Engine* engine;
+  Captured work;
+  std::vector<Array> values;  // of the outputs; their bytes come with finish()
+};
+Result<Submitted> submit_to(Engine& engine, std::span<const Node* const> outputs,
+                            const Symbols& symbols = {});
+Result<std::vector<Array>> finish(Submitted submitted);
+// Both. What the device computes; an error names the stage.
 Result<std::vector<Array>> compute_on(Engine& engine, std::span<const Node* const> outputs,
                                       const Symbols& symbols = {});
 

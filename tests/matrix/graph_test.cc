@@ -66,54 +66,53 @@ TEST(Graphs, IndicesThatWrapAreLarge) {
 // further in a type of p bits. Where lanes run along the reduced axis there are 16 sums, which a tree joins.
 // The values here are folded in doubles, which hold the sums and products of two narrow floats.
 TEST(Graphs, ReductionsOfNarrowFloatsRoundEachStepToTheirType) {
-  constexpr size_t columns = 24;
-  for (const auto& [text, t] : dtype::all()) {
-    if (!t.is_float() || t.bits > 16) continue;
-    const size_t n = 16 * ((size_t{2} << t.mantissa) + 3);
+  for (const auto& [text, type] : dtype::all()) {
+    if (!type.is_float() || type.bits > 16) continue;
+    const DType t = type;
+    const int64_t n = 16 * ((int64_t{2} << t.mantissa) + 3);
     for (Op op : {Op::Add, Op::Mul}) {
       SCOPED_TRACE(fmt::format("{} {}", op == Op::Add ? "sum" : "product", text));
-      auto step = [&, t = t](double a, double b) {
-        return decode(t, encode(t, op == Op::Add ? a + b : a * b));
-      };
-      std::vector<double> values(n, 1);
-      if (op == Op::Mul)  // near 1, and the middle of the range in the long run
-        for (size_t i = 0; i < n; ++i)
+      auto step = [&](double a, double b) { return decode(t, encode(t, op == Op::Add ? a + b : a * b)); };
+      std::vector<double> values(static_cast<size_t>(n), 1);
+      if (op == Op::Mul)  // next to 1 on either side
+        for (size_t i = 0; i < values.size(); ++i)
           values[i] = decode(t, encode(t, 1) + (i % 3 == 0 ? 1 : 0) - (i % 5 == 1 ? 1 : 0));
-      double in_order = op == Op::Mul;
-      std::vector<double> parts(16, in_order);
-      for (size_t i = 0; i < n; ++i) {
-        in_order = step(in_order, values[i]);
-        parts[i % 16] = step(parts[i % 16], values[i]);
-      }
+      // Every stride-th of the first `count` values from `first` on.
+      auto in_order = [&](int64_t first, int64_t count, int64_t stride) {
+        double sum = op == Op::Mul;
+        for (int64_t i = first; i < count; i += stride) sum = step(sum, values[static_cast<size_t>(i)]);
+        return sum;
+      };
+      std::vector<double> parts;
+      for (int64_t p = 0; p < 16; ++p) parts.push_back(in_order(p, n, 16));
       for (size_t half = 8; half > 0; half /= 2)
         for (size_t i = 0; i < half; ++i) parts[i] = step(parts[i], parts[i + half]);
-      if (op == Op::Add) { ASSERT_EQ(in_order, std::ldexp(2, t.mantissa)); }
-
-      auto fold = [&, t = t](bool along) {
-        Tensor x = from_values(t, values, {static_cast<int64_t>(n), 1});
-        if (along) return op == Op::Add ? x.sum(Axes{}, false, t) : x.prod(Axes{}, false, t);
-        x = x.expand({static_cast<int64_t>(n), columns}).contiguous();
+      auto check = [&](const std::string& who, const Result<std::vector<Array>>& found, double expected) {
+        ASSERT_TRUE(found.ok()) << who << ": " << found.error().message;
+        for (size_t i = 0; i < (*found)[0].size(); ++i)
+          EXPECT_TRUE(same_value(t, (*found)[0].get(i), encode(t, expected)))
+              << who << ": expected " << expected << ", found " << decode(t, (*found)[0].get(i));
+      };
+      auto reduced = [&](const Tensor& x) {
         return op == Op::Add ? x.sum(0, false, t) : x.prod(0, false, t);
       };
-      for (bool along : {true, false}) {
-        const Array evaluated = expected_values(std::array{fold(along).node().get()})->front();
-        for (size_t i = 0; i < evaluated.size(); ++i)
-          EXPECT_TRUE(same_value(t, evaluated.get(i), encode(t, in_order))) << "evaluator, " << along;
-        for (TestDevice& device : test_devices()) {
-          const Tensor y = fold(along);
-          auto computed = compute_on(*device.engine, std::array{y.node().get()});
-          ASSERT_TRUE(computed.ok()) << computed.error().message;
-          for (size_t i = 0; i < (*computed)[0].size(); ++i)
-            EXPECT_TRUE(same_value(t, (*computed)[0].get(i), encode(t, along ? parts[0] : in_order)))
-                << device.name << ", " << along << ": " << decode(t, (*computed)[0].get(i));
-        }
-      }
-      // Without a wish for another, the accumulator is f32 (ones: n is exact there).
-      if (op == Op::Add) {
-        const Tensor y = from_values(t, values, {static_cast<int64_t>(n)}).sum();
-        auto computed = compute_on(*test_devices()[0].engine, std::array{y.node().get()});
-        ASSERT_TRUE(computed.ok()) << computed.error().message;
-        EXPECT_TRUE(same_value(t, (*computed)[0].get(0), encode(t, static_cast<double>(n))));
+      // Lanes along the reduced axis, and lanes beside it.
+      auto all = [&] { return from_values(t, values, {n}); };  // a device each
+      auto along = [&] { return reduced(all()).node(); };
+      auto beside = [&] {
+        return reduced(all().shrink({{0, n / 8}}).reshape({n / 8, 1}).expand({n / 8, 24}).contiguous())
+            .node();
+      };
+      if (op == Op::Add) { ASSERT_EQ(in_order(0, n / 8, 1), std::ldexp(2, t.mantissa)); }
+      check("evaluator", expected_values(std::array{along().get()}), in_order(0, n, 1));
+      check("evaluator", expected_values(std::array{beside().get()}), in_order(0, n / 8, 1));
+      for (TestDevice& device : test_devices()) {
+        check(device.name, compute_on(*device.engine, std::array{along().get()}), parts[0]);
+        check(device.name, compute_on(*device.engine, std::array{beside().get()}), in_order(0, n / 8, 1));
+        // Without a wish for another, the accumulator is f32, which holds any number of ones.
+        if (op == Op::Add)
+          check(device.name, compute_on(*device.engine, std::array{all().sum().node().get()}),
+                static_cast<double>(n));
       }
     }
   }

@@ -645,7 +645,9 @@ std::string check_graph(uint64_t seed, const std::vector<size_t>& outputs, bool 
       details);
 }
 
-std::string check_graph(const std::function<RandomGraph()>& make_graph, bool details) {
+namespace {
+
+std::string compare(const std::function<RandomGraph()>& make_graph, bool details, bool& failed) {
   RandomGraph graph;
   std::vector<const Node*> roots;
   auto build = [&] {
@@ -653,6 +655,14 @@ std::string check_graph(const std::function<RandomGraph()>& make_graph, bool det
     roots.clear();
     for (size_t i : graph.outputs) roots.push_back(graph.nodes[i].node.get());
   };
+  // The devices are at work while the evaluators are. Each has a graph of its own.
+  std::vector<RandomGraph> kept;
+  std::vector<Result<Submitted>> submitted;
+  for (TestDevice& device : test_devices()) {
+    build();
+    submitted.push_back(submit_to(*device.engine, roots, graph.symbols));
+    kept.push_back(std::move(graph));
+  }
   std::string text;
   build();
   std::vector<const Node*> wanted = roots;
@@ -673,13 +683,15 @@ std::string check_graph(const std::function<RandomGraph()>& make_graph, bool det
       {"evaluator of the CPU's kernels", interpret(roots, graph.symbols, cpu, details ? &text : nullptr)});
   runs.push_back({fmt::format("evaluator of kernels for {} lanes", narrow.lanes),
                   interpret(roots, graph.symbols, narrow, nullptr)});
-  for (TestDevice& device : test_devices()) {
-    build();
-    runs.push_back({device.name, compute_on(*device.engine, roots, graph.symbols)});
+  for (size_t d = 0; d < submitted.size(); ++d) {
+    auto values = submitted[d].ok() ? finish(std::move(*submitted[d]))
+                                    : Result<std::vector<Array>>(submitted[d].error());
+    runs.push_back({test_devices()[d].name, std::move(values)});
   }
   std::string wrong;
   for (const Run& r : runs)
     if (!r.values.ok()) wrong += fmt::format("{}: {}\n", r.who, r.values.error().message);
+  failed = !wrong.empty();
   if (wrong.empty())
     for (size_t i = 0; i < outputs.size(); ++i) {
       const RandomNode& node = graph.nodes[outputs[i]];
@@ -699,6 +711,15 @@ std::string check_graph(const std::function<RandomGraph()>& make_graph, bool det
     wrong += print(roots) + text;
     for (const SymbolValue& s : graph.symbols) wrong += fmt::format("symbol {} = {}\n", s.id, s.value);
   }
+  return wrong;
+}
+
+}  // namespace
+
+std::string check_graph(const std::function<RandomGraph()>& make_graph, bool details) {
+  bool failed = false;
+  std::string wrong = compare(make_graph, details, failed);
+  if (failed) reopen_test_devices();
   return wrong;
 }
 
