@@ -13,8 +13,8 @@
 
 namespace doorbell {
 
-// Index: an integer that counts loops and addresses and is known not to overflow, so that algebra on it is free;
-// lowering turns it into i32 or i64.
+// Index: an integer that counts loops and addresses and is known not to overflow, so that algebra on it is
+// free; lowering turns it into i32 or i64.
 enum class Kind : uint8_t { Void, Bool, Unsigned, Signed, Float, Index };
 
 // What the largest exponent means.
@@ -35,9 +35,13 @@ struct DType {
 
   constexpr auto operator<=>(const DType&) const = default;
   [[nodiscard]] constexpr bool is_float() const { return kind == Kind::Float; }
-  [[nodiscard]] constexpr bool is_int() const { return kind == Kind::Signed || kind == Kind::Unsigned || kind == Kind::Index; }
+  [[nodiscard]] constexpr bool is_int() const {
+    return kind == Kind::Signed || kind == Kind::Unsigned || kind == Kind::Index;
+  }
   [[nodiscard]] constexpr bool is_bool() const { return kind == Kind::Bool; }
-  [[nodiscard]] constexpr bool is_signed() const { return kind == Kind::Signed || kind == Kind::Float || kind == Kind::Index; }
+  [[nodiscard]] constexpr bool is_signed() const {
+    return kind == Kind::Signed || kind == Kind::Float || kind == Kind::Index;
+  }
   [[nodiscard]] constexpr int64_t bytes() const { return (bits + 7) / 8; }  // of one element
   [[nodiscard]] constexpr DType vec(int n) const {
     DType t = *this;

@@ -142,7 +142,8 @@ std::vector<const Node*> topological(std::span<const Node* const> roots);
 // One line a node, "%3 = add f32 %1 %2" with args in [..] and shapes in (..); round-trips through parse().
 std::string print(const Node* root);
 std::string print(std::span<const Node* const> roots);
-std::string print_list(std::span<const Node* const> nodes);  // in just this order; a source before its line: %?
+std::string print_list(
+    std::span<const Node* const> nodes);  // in just this order; a source before its line: %?
 struct ParseFailure {
   size_t line;
   std::string what;

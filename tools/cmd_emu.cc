@@ -26,7 +26,8 @@ Result<std::string> door_path() {
 Result<int> emulate(const Options& options) {
   // Not CLI11's required(), which would hide what is wrong with the options.
   if (options.command.empty())
-    return error("no program to run: it follows --, as in `doorbell emu -- rocminfo` (see doorbell emu --help)");
+    return error(
+        "no program to run: it follows --, as in `doorbell emu -- rocminfo` (see doorbell emu --help)");
   uint64_t vram = options.vram.empty() ? 0 : TRY(sim::amd::parse_size(options.vram));
   std::string trace;
   // Programs may change their folder.

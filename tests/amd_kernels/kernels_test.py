@@ -14,6 +14,12 @@ import program
 
 GPUS = ("gfx1030", "gfx1100", "gfx1151")
 LEVELS = ("0", "1", "3")
+# What fails, and why. A combination that passes although it stands here fails.
+KNOWN_FAILURES = {
+    ("sort_quick", "", "0"): "the masks of nested loops are reported to come from data that nobody wrote",
+    ("struct_argument", "gfx1151", "1"): "s_cvt_f32_u32 has no meaning",
+    ("struct_argument", "gfx1151", "3"): "s_cvt_f32_u32 has no meaning",
+}
 SHARE = 3
 
 
@@ -39,6 +45,8 @@ def add(p, gpu, level):
             code_object = p.compile(gpu, level, Path(folder) / "code.hsaco")
             got = emu.run(p, code_object, lambda addresses: program.kernarg(p, code_object, addresses))
             self.assertIsNone(p.difference(got, p.expected(Path(folder))))
+    if (p.name, gpu, level) in KNOWN_FAILURES or (p.name, "", level) in KNOWN_FAILURES:
+        test = unittest.expectedFailure(test)
     setattr(Kernels, f"test_{p.name}_on_{gpu}_at_O{level}", test)
 
 

@@ -13,7 +13,8 @@ class EmittedCode : public testing::Environment {
       const char* ci = std::getenv("CI");
       EXPECT_FALSE(ci && std::string_view(ci) == "true")
           << "llvm-mc-19 is missing (Debian: apt-get install llvm-19)";
-      fmt::print("the code emitted is not compared: llvm-mc-19 is missing (Debian: apt-get install llvm-19)\n");
+      fmt::print(
+          "the code emitted is not compared: llvm-mc-19 is missing (Debian: apt-get install llvm-19)\n");
       return;
     }
     std::string input;

@@ -58,7 +58,8 @@ Status check_memory_and_waits(const Inst& inst, const Row& row, Target target) {
 Status check(const Inst& inst, Target target) {
   const Row& r = row(inst);
   if (!is_vop(r.format)) return check_memory_and_waits(inst, r, target);
-  if (inst.operands[0].kind != Operand::Kind::none && r.format != Format::vop1 && r.name.find("rev_") != r.name.npos)
+  if (inst.operands[0].kind != Operand::Kind::none && r.format != Format::vop1 &&
+      r.name.find("rev_") != r.name.npos)
     for (const Operand& x : inst.operands)
       if (x == special_source(special::lds_direct))
         return error("{}: {} exchanges its sources and cannot read lds_direct", name(target.arch), r.name);

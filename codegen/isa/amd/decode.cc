@@ -127,14 +127,16 @@ struct Reader {
     if (code >= 256)
       return (o.cls == Class::any || o.cls == Class::vgpr || o.cls == Class::vgpr_or_constant) &&
              vector_register(code - 256, dwords, x);
-    if (code == special::lds_direct && gfx10() && is_vop(format) && o.cls == Class::any && o.slot == Slot::src0 && dwords == 1) {
+    if (code == special::lds_direct && gfx10() && is_vop(format) && o.cls == Class::any &&
+        o.slot == Slot::src0 && dwords == 1) {
       x = special_source(special::lds_direct);
       return true;
     }
     switch (o.cls) {
       case Class::sreg:  // also what scalar registers' codes end with, where a mask is read
         if (code >= 128 && o.data != Data::mask && (dwords != 1 || code < special::vccz)) return false;
-        return scalar_source(code, dwords, x) && (x.kind == Operand::Kind::sgpr || x.kind == Operand::Kind::special);
+        return scalar_source(code, dwords, x) &&
+               (x.kind == Operand::Kind::sgpr || x.kind == Operand::Kind::special);
       case Class::vgpr_or_constant: return code >= 128 && code <= 248 && scalar_source(code, dwords, x);
       case Class::scalar:
       case Class::any: return scalar_source(code, dwords, x);

@@ -1,9 +1,9 @@
-// The instructions of gfx1030 (RDNA2), gfx1100 (RDNA3) and gfx1151 (RDNA3.5), in the grammar of table.h: what a
-// compute kernel can use. Left out is what only graphics uses: image instructions, exports, interpolation.
+// The instructions of gfx1030 (RDNA2), gfx1100 (RDNA3) and gfx1151 (RDNA3.5), in the grammar of table.h: what
+// a compute kernel can use. Left out is what only graphics uses: image instructions, exports, interpolation.
 //
-// Sources. Opcodes and operands: AMD, "RDNA 2" and "RDNA3 Instruction Set Architecture" reference guides, chapters
-// "Microcode Formats" and "Instructions"; each generation's fields swept through llvm-mc-19 -disassemble, which
-// tests/amd_isa repeats from this table. Implicit state: the guides' pseudocode.
+// Sources. Opcodes and operands: AMD, "RDNA 2" and "RDNA3 Instruction Set Architecture" reference guides,
+// chapters "Microcode Formats" and "Instructions"; each generation's fields swept through llvm-mc-19
+// -disassemble, which tests/amd_isa repeats from this table. Implicit state: the guides' pseudocode.
 #pragma once
 
 #include "codegen/isa/amd/table.h"

@@ -5,8 +5,8 @@
 // Waiting is modelled by numbers. Every instruction that raises a counter gets the next number of it, a
 // register that a load fills remembers its load's number, and s_waitcnt raises the number up to which all is
 // known to have arrived. What may arrive out of order (scalar loads, messages) is only known after a wait for
-// 0. FLAT instructions count in both vmcnt and lgkmcnt, and are in order in each of them from gfx10 on (LLVM's
-// GCNSubtarget.h, hasFlatLgkmVMemCountInOrder).
+// 0. FLAT instructions count in both vmcnt and lgkmcnt, and are in order in each of them from gfx10 on
+// (LLVM's GCNSubtarget.h, hasFlatLgkmVMemCountInOrder).
 #include "sim/amd/clock.h"
 #include "sim/amd/wave/context.h"
 #include "sim/amd/wave/semantics.h"
