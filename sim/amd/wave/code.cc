@@ -84,11 +84,54 @@ unsigned source_number(isa::Slot slot) {
   }
 }
 
+// The register of an operand, or -1: absent, null, a constant.
+int16_t register_of(const Operand& x) {
+  bool is_register = x.kind == Operand::Kind::vgpr || (x.kind == Operand::Kind::sgpr && x.index != reg::null);
+  return is_register ? static_cast<int16_t>(x.index) : int16_t{-1};
+}
+
+Reach reach_of(const Inst& inst, const Row& row, unsigned wave) {
+  Reach r;
+  for (unsigned i = 0; i < row.count; ++i) {
+    const OperandRow& o = row.operands[i];
+    const Operand& x = inst.operands[i];
+    if (x.kind == Operand::Kind::none) continue;
+    int16_t index = register_of(x);
+    switch (o.slot) {
+      case isa::Slot::vdst: r.d = index; break;
+      case isa::Slot::vdata:
+        if (o.writes) r.d = index;
+        if (o.reads) r.data = index;
+        break;
+      case isa::Slot::data0: r.data = index; break;
+      case isa::Slot::data1: r.data1 = index; break;
+      case isa::Slot::vaddr:
+        r.address = index;
+        r.address_dwords = static_cast<uint8_t>(x.dwords ? x.dwords : o.dwords(static_cast<int>(wave)));
+        break;
+      case isa::Slot::saddr: r.scalar = index; break;
+      case isa::Slot::sbase: (o.count == 4 ? r.descriptor : r.scalar) = index; break;
+      case isa::Slot::srsrc: r.descriptor = index; break;
+      case isa::Slot::soffset:
+      case isa::Slot::soff:
+        r.offset = index;
+        if (index < 0 && x.kind != Operand::Kind::sgpr) {
+          r.offset_value = static_cast<uint32_t>(isa::constant_bits(x, o));
+        }
+        break;
+      default: break;
+    }
+  }
+  bool load = row.name.find("_load_") != std::string_view::npos;
+  r.returns = r.d >= 0 && (load || row.format == Format::ds || (row.atomic && inst.mods.glc));
+  return r;
+}
+
 // Fills a step from operands [first, ...) of the instruction; a half of a VOPD pair has a row of its own.
 void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Target target, uint64_t pc) {
   const Row& row = isa::row(op);
   const Semantics& meaning = semantics(op);
-  s.run = meaning.run;
+  s.run = meaning.run ? meaning.run : run_unknown;
   s.lanes = meaning.lanes;
   s.saturating = meaning.saturating;
   s.scalar = meaning.scalar;
@@ -97,6 +140,7 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
   s.inst = &inst;
   unsigned wave = target.wave;
   bool vop = row.format >= Format::vop2 && row.format <= Format::vopd;
+  if (row.format == Format::smem || row.format >= Format::ds) s.reach = reach_of(inst, row, wave);
   bool memory = row.format >= Format::ds;
   bool atomic_returns = !row.atomic || inst.mods.glc;
 
@@ -166,11 +210,20 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     s.mode32 = s.d_dwords ? s.d_bits == 32 : s.sources > 0 && s.s[0].bits == 32;
     s.plain = !modified(inst, s);
   }
+  s.reads_scc = row.reads & isa::implicit::scc;
+  s.writes_scc = row.writes & isa::implicit::scc;
   s.writes_exec = !vop && ((row.writes & isa::implicit::exec) ||
                            (s.d_dwords && s.d >= reg::exec - (s.d_dwords - 1u) && s.d <= reg::exec + 1u));
   if (row.reads & isa::implicit::vcc) touch(s, reg::vcc, wave / 32, false, true, false);
   if (row.reads & isa::implicit::m0) touch(s, reg::m0, 1, false, true, false);
   if (row.writes & isa::implicit::vcc) touch(s, reg::vcc, wave / 32, false, false, true);
+}
+
+// Hints to the hardware's scheduler, which change nothing here.
+bool is_hint(const Row& row) {
+  return row.name == "s_delay_alu" || row.name == "s_nop" || row.name == "s_clause" ||
+         row.name == "s_set_inst_prefetch_distance" || row.name == "s_setprio" ||
+         row.name == "s_singleuse_vdst";
 }
 
 bool ends_block(const Row& row) {
@@ -182,6 +235,20 @@ bool reads(const Instruction& s, uint16_t vgpr) {
   return std::any_of(s.touch, s.touch + s.touches, [&](const Touch& t) {
     return t.vector && t.read && t.first <= vgpr && vgpr < t.first + t.count;
   });
+}
+
+// Spreads constants over lanes, and turns register numbers into distances.
+void resolve(Instruction& s, isa::Target target, std::deque<LaneConstant>& constants) {
+  for (unsigned i = 0; i < s.sources; ++i) {
+    Place& p = s.s[i];
+    if (p.kind == Place::vgpr) p.distance = uint32_t{p.index} * target.wave;
+    if (p.kind != Place::constant) continue;
+    LaneConstant& made = constants.emplace_back();
+    std::fill_n(made.word, target.wave, static_cast<uint32_t>(p.value));
+    std::fill_n(made.word + target.wave, target.wave, static_cast<uint32_t>(p.value >> 32));
+    p.lanes = made.word;
+    p.index = reg::always_valid;
+  }
 }
 
 // A pair of which the second half reads what the first one writes: both read before either writes.
@@ -253,13 +320,19 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
       fill(s, inst, op, first, target_, at);
       s.offset = static_cast<uint32_t>(at - pc);
       s.bytes = static_cast<uint8_t>(decoded->length);
+      if (s.lanes) {
+        resolve(s, target_, code->constants);
+        s.run = simd().handler(s);
+      }
       for (unsigned i = 0; i < s.touches; ++i) {
         if (s.touch[i].vector)
           code->block.vgprs = std::max(code->block.vgprs, s.touch[i].first + uint32_t{s.touch[i].count});
       }
       return s;
     };
-    step(inst.op, 0);
+    if (!is_hint(row)) step(inst.op, 0);
+    code->rows.push_back(static_cast<uint16_t>(inst.op));
+    if (row.format == Format::vopd) code->rows.push_back(static_cast<uint16_t>(inst.op_y));
     if (row.format == Format::vopd) {
       step(inst.op_y, isa::vopd_second);
       Instruction& x = code->instructions[code->instructions.size() - 2];
@@ -304,9 +377,7 @@ void CodeCache::trim() {
 void CodeCache::take_counts(std::vector<uint64_t>& counts) {
   counts.resize(isa::rows().size());
   auto take = [&](Code& code) {
-    for (const Instruction& s : code.instructions) {
-      if (s.run != run_fall_through) counts[s.row] += code.block.executions;
-    }
+    for (uint16_t row : code.rows) counts[row] += code.block.executions;
     code.block.executions = 0;
   };
   for (auto& [pc, code] : at_) take(*code);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -15,6 +16,11 @@
 #include "sim/amd/wave/wave.h"
 
 namespace doorbell::sim::amd {
+
+// A constant of up to 64 bits in every lane.
+struct alignas(64) LaneConstant {
+  uint32_t word[128];
+};
 
 // Decoded code of one address space for one target, of one thread. Blocks stay valid as long as memory holds
 // the bytes they were decoded from, which is checked when a block is first met in an epoch: each dispatch and
@@ -44,6 +50,8 @@ class CodeCache {
     Block block;
     std::vector<Instruction> instructions;
     std::vector<doorbell::amd::Inst> insts;
+    std::vector<uint16_t> rows;  // of all of its instructions, hints and halves of pairs included
+    std::deque<LaneConstant> constants;
     std::vector<std::byte> bytes;
   };
   bool still(const Vm::Reader& reader, Code& code) const;
@@ -58,8 +66,9 @@ class CodeCache {
 struct Group {
   uint32_t id[3] = {};
   std::vector<std::unique_ptr<Wave>> waves;
-  std::vector<uint32_t> lds;        // dwords
-  std::vector<uint32_t> lds_valid;  // a bit for each dword
+  std::vector<uint32_t> lds;       // dwords
+  std::vector<uint8_t> lds_known;  // of each dword: somebody wrote it
+  bool lds_holes = false;  // data that nobody wrote was stored: what holds fresh_word is no longer all
   uint32_t lds_bytes = 0;
   uint32_t running = 0;  // waves that have not ended
   uint32_t at_barrier = 0;

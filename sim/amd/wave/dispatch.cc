@@ -315,7 +315,7 @@ std::unique_ptr<Resident> admit(Job& job, Context& context) {
   group->slots = std::move(slots);
   group->lds_bytes = d.lds_bytes;
   group->lds.assign((d.lds_bytes + 3) / 4 + 4, fresh_word);
-  group->lds_valid.assign(group->lds.size() / 32 + 1, 0);
+  group->lds_known.assign(group->lds.size(), 0);
   group->vgprs.resize(size_t{waves} * shape.vgprs * shape.lanes);
   for (uint32_t i = 0; i < waves; ++i) group->waves.push_back(std::make_unique<Wave>());
   for (uint32_t i = 0; i < waves; ++i) {

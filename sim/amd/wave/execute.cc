@@ -143,6 +143,12 @@ bool check_due(Wave& w, const Instruction& s) {
   return true;
 }
 
+bool run_unknown(Wave& w, const Instruction& s) {
+  Fault fault;
+  fault.text = fmt::format("the emulator gives {} no meaning", isa::rows()[s.row].name);
+  return raise(w, &s, w.block->pc + s.offset, Check::illegal_instruction, std::move(fault));
+}
+
 Stop execute(Wave& w, uint64_t budget) {
   Context& c = *w.context;
   w.stop = Stop::none;
@@ -166,12 +172,6 @@ Stop execute(Wave& w, uint64_t budget) {
     const Instruction* s = block->instructions;
     for (;; ++s) {
       if (w.outstanding != 0 && !check_due(w, *s)) break;
-      if (!s->run) {
-        Fault fault;
-        fault.text = fmt::format("the emulator gives {} no meaning yet", isa::rows()[s->row].name);
-        raise(w, s, block->pc + s->offset, Check::illegal_instruction, std::move(fault));
-        break;
-      }
       if (!s->run(w, *s)) break;
     }
     if (w.stop != Stop::none) return w.stop;

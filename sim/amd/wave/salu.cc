@@ -219,12 +219,12 @@ constexpr ScalarRow rows[] = {
     {"s_cselect_b32",
      [](Scalar& x) {
        x.d = x.scc ? x.a : x.b;
-       x.vd = x.vscc ? (x.scc ? x.va : x.vb) : 0;
+       x.vd = x.wave->scc_valid ? (x.scc ? x.va : x.vb) : 0;
      }},
     {"s_cselect_b64",
      [](Scalar& x) {
        x.d = x.scc ? x.a : x.b;
-       x.vd = x.vscc ? (x.scc ? x.va : x.vb) : 0;
+       x.vd = x.wave->scc_valid ? (x.scc ? x.va : x.vb) : 0;
      }},
     {"s_pack_ll_b32_b16", [](Scalar& x) { x.d = (x.a & 0xffff) | (x.b & 0xffff) << 16; }},
     {"s_pack_lh_b32_b16", [](Scalar& x) { x.d = (x.a & 0xffff) | (x.b & 0xffff0000); }},
@@ -374,30 +374,26 @@ Value read(const Wave& w, const Place& p) {
 std::span<const ScalarRow> salu_rows() { return rows; }
 
 bool run_scalar(Wave& w, const Instruction& s) {
-  Scalar x{};
+  Scalar x;
   Value a = s.sources > 0 ? read(w, s.s[0]) : Value{0, all64};
   Value b = s.sources > 1 ? read(w, s.s[1]) : Value{0, all64};
   x.a = a.value;
   x.b = b.value;
+  x.d = 0;
   x.va = a.known;
   x.vb = b.known;
   x.k = s.k;
   x.scc = w.scc;
   x.wave = &w;
-  x.step = &s;
-  const doorbell::amd::Row& row = doorbell::amd::rows()[s.row];
-  bool known = a.known == all64 && b.known == all64;
-  bool reads_scc = row.reads & doorbell::amd::implicit::scc,
-       writes_scc = row.writes & doorbell::amd::implicit::scc;
+  bool known = (a.known & b.known) == all64;
   if (s.reads_d) {
     Value old = read(w, {.kind = Place::scalar, .dwords = s.d_dwords, .index = s.d});
     x.d = old.value;
     known &= old.known == all64;
   }
-  x.vscc = w.scc_valid;
-  if (reads_scc) known &= w.scc_valid;
+  if (s.reads_scc) known &= w.scc_valid;
   x.vd = known ? all64 : 0;
-  if (writes_scc) x.vscc = known;
+  x.vscc = s.writes_scc ? known : w.scc_valid;
   s.scalar(x);
   w.scc = x.scc;
   w.scc_valid = x.vscc;

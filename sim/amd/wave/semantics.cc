@@ -37,8 +37,9 @@ std::vector<Semantics> build() {
   for (const ScalarRow& row : salu_rows()) bind(row.name, {.run = run_scalar, .scalar = row.scalar});
   for (const RunRow& row : control_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : cross_rows()) bind(row.name, {.run = row.run});
-  for (const RunRow& row : memory_rows()) bind(row.name, {.run = row.run});
+  for (const RunRow& row : lds_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : matrix_rows()) bind(row.name, {.run = row.run});
+  for (const RunRow& row : smem_rows()) bind(row.name, {.run = row.run});
   for (size_t i = 0; i < all.size(); ++i) {
     const isa::Row& row = isa::rows()[i];
     if (!all[i].run && is_transfer(static_cast<uint16_t>(i))) all[i].run = run_memory;

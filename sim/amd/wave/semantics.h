@@ -42,8 +42,9 @@ struct RunRow {
 std::span<const ScalarRow> salu_rows();
 std::span<const RunRow> control_rows();
 std::span<const RunRow> cross_rows();
-std::span<const RunRow> memory_rows();
+std::span<const RunRow> lds_rows();
 std::span<const RunRow> matrix_rows();
+std::span<const RunRow> smem_rows();
 
 struct Semantics {
   Run run = nullptr;  // null: the row has no meaning yet
@@ -59,6 +60,8 @@ bool run_scalar(Wave&, const Instruction&);
 bool run_memory(Wave&, const Instruction&);
 // Whether run_memory knows the row.
 bool is_transfer(uint16_t row);
+// Stands for rows without a meaning: a fault.
+bool run_unknown(Wave&, const Instruction&);
 // Ends a block that its successor follows.
 bool run_fall_through(Wave&, const Instruction&);
 void set_wave_mode(Wave&, uint32_t mode);

@@ -47,7 +47,9 @@ inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t st
 }
 
 inline void spread(uint32_t value, uint32_t* to, uint32_t stride) {
-  for (uint32_t i = 0; i < stride; ++i) to[i] = value;
+  for (uint32_t h = 0; h < stride; h += 32) {
+    for (uint32_t i = 0; i < 32; ++i) to[h + i] = value;
+  }
 }
 
 inline uint64_t all_or_none(bool all) { return all ? ~uint64_t{0} : 0; }
@@ -82,10 +84,7 @@ inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
       uint64_t all = all_or_none(known == ~uint32_t{0});
       return {buffer.word, all, all | all_or_none(w.sv[p.index] == ~uint32_t{0})};
     }
-    case Place::constant:
-      spread(static_cast<uint32_t>(p.value), buffer.word, stride);
-      if (p.dwords > 1) spread(static_cast<uint32_t>(p.value >> 32), buffer.word + stride, stride);
-      return {buffer.word, ~uint64_t{0}, ~uint64_t{0}};
+    case Place::constant: return {p.lanes, ~uint64_t{0}, ~uint64_t{0}};
     case Place::mask: {
       expand(w.mask(p.index), buffer.word, stride);
       uint64_t known =
@@ -358,6 +357,7 @@ __attribute__((noinline)) bool general(Wave& w, const Instruction& s) {
   return true;
 }
 
+// Without modifiers; nothing is assumed of the operands.
 bool valu(Wave& w, const Instruction& s) {
   uint32_t stride = w.stride;
   if (w.exec() != w.all_lanes || !s.plain || (s.is_float && !w.mode_plain)) return general(w, s);
@@ -383,8 +383,70 @@ bool valu(Wave& w, const Instruction& s) {
   return true;
 }
 
+// The commonest instructions: N sources of one register each, which are VGPRs, constants or scalars, and one
+// register or a mask as the result.
+template <int N, bool Mask>
+bool lean(Wave& w, const Instruction& s) {
+  uint64_t exec = w.exec();
+  if (s.is_float && !w.mode_plain) return general(w, s);
+  alignas(64) uint32_t spare[N][lanes_max];
+  alignas(64) uint32_t out[lanes_max];
+  Lanes lanes;
+  lanes.stride = w.stride;
+  uint64_t valid = ~uint64_t{0};
+  for (int i = 0; i < N; ++i) {
+    const Place& p = s.s[i];
+    if (p.kind == Place::scalar) {
+      spread(w.s[p.index], spare[i], w.stride);
+      lanes.s[i] = spare[i];
+      valid &= all_or_none(w.sv[p.index] == ~uint32_t{0});
+    } else {
+      lanes.s[i] = p.lanes ? p.lanes : w.v + p.distance;
+      valid &= w.valid[p.index];
+    }
+  }
+  if constexpr (Mask) {
+    lanes.d = out;
+    lanes.m = out;
+    s.lanes(lanes);
+    write_mask(w, s, pack(out, w.stride) & exec, valid | ~exec);
+    if (s.m == reg::exec && (exec & ~valid) != 0) return fault_invalid_exec(w, s);
+  } else {
+    lanes.m = out;
+    uint32_t* d = w.v + static_cast<size_t>(s.d) * w.stride;
+    if (exec == w.all_lanes) {
+      lanes.d = d;
+      s.lanes(lanes);
+      w.valid[s.d] = valid;
+    } else if (exec != 0) {
+      lanes.d = out;
+      s.lanes(lanes);
+      blend(d, out, exec, w.stride);
+      w.valid[s.d] = (w.valid[s.d] & ~exec) | (valid & exec);
+    }
+  }
+  return true;
+}
+
+Run handler(const Instruction& s) {
+  if (!s.plain || s.validity != Validity::all || s.to_scalar || s.sources == 0 || s.sources > 3) return valu;
+  for (uint32_t i = 0; i < s.sources; ++i) {
+    const Place& p = s.s[i];
+    if (p.dwords != 1 || (p.kind != Place::vgpr && p.kind != Place::scalar && p.kind != Place::constant))
+      return valu;
+  }
+  if (s.m_dwords && s.d_dwords == 0) {
+    constexpr Run masks[] = {lean<1, true>, lean<2, true>, lean<3, true>};
+    return masks[s.sources - 1];
+  }
+  if (s.m_dwords || s.d_dwords != 1) return valu;
+  constexpr Run plain[] = {lean<1, false>, lean<2, false>, lean<3, false>};
+  return plain[s.sources - 1];
+}
+
 }  // namespace
 
+LaneMemory lane_memory();
 LaneRows integer_rows();
 LaneRows float_rows();
 LaneRows convert_rows();
@@ -397,6 +459,8 @@ const Simd& table() {
   static const Simd all = {
       DOORBELL_SIMD_NAME,
       valu,
+      handler,
+      lane_memory(),
       {integer_rows(), float_rows(), convert_rows(), half_rows(), packed_rows(), special_rows()}};
   return all;
 }

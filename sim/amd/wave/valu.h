@@ -17,10 +17,32 @@ struct LaneRows {
   size_t count;
 };
 
+// Copies between lanes and host memory at base + address[lane]. Registers of more than one dword follow each
+// other by `stride`. Loads are true if any dword, or the dword around a part of one, may be fresh_word
+// (vm.h).
+struct LaneBounds {
+  uint64_t low, high;  // of the addresses of enabled lanes
+};
+using LaneLoad = bool (*)(const std::byte* base, const uint64_t* address, uint32_t stride, uint64_t exec,
+                          uint32_t* d);
+using LaneStore = void (*)(std::byte* base, const uint64_t* address, uint32_t stride, uint64_t exec,
+                           const uint32_t* d);
+struct LaneMemory {
+  void (*address64)(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out);  // of register pairs
+  void (*address32)(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out);
+  LaneBounds (*bounds)(const uint64_t* address, uint32_t stride, uint64_t exec);
+  LaneLoad load[4];       // of 1 to 4 dwords
+  LaneLoad load_part[4];  // u8, i8, u16, i16
+  LaneStore store[4];
+  LaneStore store_part[2];  // 8 and 16 bits
+};
+
 // What is compiled once per instruction set of the host.
 struct Simd {
   const char* name;
-  Run valu;
+  Run valu;                            // executes any vector instruction with a LaneFunction
+  Run (*handler)(const Instruction&);  // the fastest one for this instruction
+  LaneMemory memory;
   LaneRows families[6];
 };
 

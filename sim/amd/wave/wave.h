@@ -49,6 +49,9 @@ struct Place {
   bool high = false;   // the upper half of a 16-bit operand
   uint8_t number = 0;  // bit of this source in neg, abs, op_sel; 7: has none
   uint64_t value = 0;  // constant
+  // Of what lies in lanes already: a VGPR's distance in dwords from Wave::v, or the constant, spread.
+  uint32_t distance = 0;
+  const uint32_t* lanes = nullptr;
 };
 
 // Registers that a step touches, for the checks: pending loads and hazards.
@@ -78,7 +81,6 @@ struct Scalar {
   uint64_t va, vb, vd;  // 1: somebody wrote this bit
   bool vscc;
   Wave* wave;
-  const Instruction* step;
 };
 using ScalarFunction = void (*)(Scalar&);
 
@@ -94,6 +96,17 @@ enum class Stop : uint8_t {
   yield,    // s_sleep and the like: others first
   ended,    // s_endpgm
   fault,
+};
+
+// Operands of a memory instruction: register numbers, or -1.
+struct Reach {
+  int16_t d = -1, data = -1, data1 = -1, address = -1;
+  int16_t scalar = -1;        // saddr, sbase
+  int16_t descriptor = -1;    // first of four SGPRs
+  int16_t offset = -1;        // soffset
+  uint32_t offset_value = 0;  // ... or its constant
+  uint8_t address_dwords = 0;
+  bool returns = false;  // fills d
 };
 
 struct Instruction {
@@ -112,8 +125,9 @@ struct Instruction {
   bool mix = false;        // v_fma_mix*: sources are f32, or halves that op_sel picks
   Validity validity = Validity::all;
   bool writes_exec = false;  // of SALU
-  bool reads_d = false;      // of SALU: the destination's old value
-  uint8_t d_bits = 32;       // of one element of the destination
+  bool reads_scc = false, writes_scc = false;
+  bool reads_d = false;  // of SALU: the destination's old value
+  uint8_t d_bits = 32;   // of one element of the destination
   uint8_t d_dwords = 0;
   uint8_t m_dwords = 0;  // 0: writes no mask
   uint16_t d = 0;        // VGPR or scalar register
@@ -127,6 +141,7 @@ struct Instruction {
   uint8_t touches = 0;
   Touch touch[8];
   const doorbell::amd::Inst* inst = nullptr;
+  Reach reach;
 };
 
 // Loads and stores under way, per counter of s_waitcnt. A register is due when the instruction that fills it
