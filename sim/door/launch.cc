@@ -136,6 +136,8 @@ Status Launcher::start(const std::string& door, const std::vector<std::string>& 
   if (child_ == 0) {
     sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
     signal(SIGPIPE, pipe_action);
+    // A launcher that is killed takes the machine with it; its program should not spin on what is left.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     execvp(arguments[0], arguments.data());
     int problem = errno;
     if (write(writes.get(), &problem, sizeof(problem)) < 0) _exit(126);

@@ -112,6 +112,21 @@ class Launcher(Case):
         child.stdout.close()
         self.assertEqual(child.wait(20), 3)
 
+    def test_takes_its_program_with_it(self):
+        child = subprocess.Popen([PROGRAM, "emu", "--", "sh", "-c", "echo $$; exec sleep 100"], stdout=subprocess.PIPE, text=True)
+        pid = int(child.stdout.readline())
+        child.stdout.close()
+        child.kill()
+        child.wait()
+        for _ in range(200):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        self.fail("the program outlived its launcher")
+
     def test_leaves_no_files(self):
         def folders():
             return {name for parent in ("/dev/shm", tempfile.gettempdir()) if os.path.isdir(parent)

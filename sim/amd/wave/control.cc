@@ -152,7 +152,11 @@ bool halt(Wave& w, const Instruction& s) {
 bool trap(Wave& w, const Instruction& s) {
   Context& c = *w.context;
   uint32_t id = static_cast<uint32_t>(s.k) & 0xff;
-  if (c.dispatch.trap_handler != 0 || id == 0) {
+  // llvm.trap is the end of the queue whoever handles it: what ROCr's handler does for it on gfx10.3 is to
+  // halt the wave for good (amd_gpu_shaders.h: "scalar stores are not available"), and nobody would ever hear
+  // of it.
+  constexpr uint32_t llvm_trap = 2;
+  if ((c.dispatch.trap_handler != 0 && id != llvm_trap) || id == 0) {
     // With the process's second-level handler only; the pc passed on is that of s_trap itself.
     uint64_t pc = w.block->pc + s.offset;
     if (c.dispatch.trap_handler != 0) {

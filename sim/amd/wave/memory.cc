@@ -386,14 +386,14 @@ bool lane_by_lane(Wave& w, const Instruction& s, const Transfer& t, const Addres
 
 }  // namespace
 
-void count(Wave& w, Format format, int first, unsigned dwords, bool stores) {
+void count(Wave& w, Format format, int first, unsigned dwords, bool stores, Parts parts) {
   bool ds = format == Format::ds, flat = format == Format::flat;
   if (ds || flat) ++w.lds.issued;
   if (!ds) ++(stores ? w.vs : w.vm).issued;
   if (first >= 0) {
     for (unsigned i = 0; i < dwords; ++i) {
-      if (ds || flat) w.lds_due[static_cast<unsigned>(first) + i] = w.lds.issued;
-      if (!ds) w.vm_due[static_cast<unsigned>(first) + i] = w.vm.issued;
+      if (ds || (flat && parts.lds)) w.lds_due[static_cast<unsigned>(first) + i] = w.lds.issued;
+      if (!ds && (!flat || parts.memory)) w.vm_due[static_cast<unsigned>(first) + i] = w.vm.issued;
     }
   }
   if (first >= 0 || ds || flat) w.outstanding = 1;
@@ -422,7 +422,7 @@ bool run_memory(Wave& w, const Instruction& s) {
   }
   if (!vector(w, s, t, a, offsets, pieces) && !lane_by_lane(w, s, t, a, offsets, pieces)) return false;
   count(w, doorbell::amd::rows()[s.row].format, s.reach.returns ? s.reach.d : -1, dwords * pieces,
-        !s.reach.returns);
+        !s.reach.returns, {.lds = (a.exec & a.lds) != 0, .memory = (a.exec & ~a.lds) != 0});
   return true;
 }
 

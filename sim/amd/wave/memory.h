@@ -66,7 +66,14 @@ inline void set_lane(Wave& w, uint32_t vgpr, uint32_t lane, uint32_t value, bool
   w.valid[vgpr] = known ? w.valid[vgpr] | bit : w.valid[vgpr] & ~bit;
 }
 
-// Counts the instruction, and remembers what it fills.
-void count(Wave&, doorbell::amd::Format, int first, unsigned dwords, bool stores);
+// Where the lanes of a FLAT instruction went.
+struct Parts {
+  bool lds = true, memory = true;
+};
+// Counts the instruction, and remembers what it fills. FLAT raises both counters whatever its addresses turn
+// out to be, but the data of lanes that went to LDS are there when lgkmcnt says so, and those of the others
+// when vmcnt does: AMD's own copy kernels (ROCr-Runtime, amd_blit_kernel.cpp) wait for vmcnt alone between
+// flat_load and flat_store.
+void count(Wave&, doorbell::amd::Format, int first, unsigned dwords, bool stores, Parts parts = {});
 
 }  // namespace doorbell::sim::amd
