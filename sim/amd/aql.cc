@@ -384,8 +384,9 @@ Step AqlQueue::kernel_dispatch() {
   if ((properties & aql::enable_flat_scratch_init) != 0) push(state.scratch_backing_memory_location);
   if ((properties & aql::enable_private_segment_size) != 0)
     work.user_sgprs.push_back(packet.private_segment_size);
+  // There may be more of them than were asked for: compilers pad (FeatureUserSGPRInit16Bug), to no content.
   uint32_t declared = work.rsrc2 >> 1 & 0x1f;
-  if (work.user_sgprs.size() != declared)
+  if (work.user_sgprs.size() > declared)
     return refuse(Check::packet_field, aql::error_invalid_code,
                   fmt::format("the kernel descriptor asks for {} user SGPRs, its RSRC2 counts {}",
                               work.user_sgprs.size(), declared));

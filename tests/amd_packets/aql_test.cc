@@ -432,7 +432,7 @@ const Mutant mutants[] = {
      },
      "packet-reserved", 0x8},
     {"WrongSgprCount",
-     [](Rig& r, AqlRing&, P& p) { r.at<aql::KernelDescriptor>(p.kernel_object)->compute_pgm_rsrc2 = 4 << 1; },
+     [](Rig& r, AqlRing&, P& p) { r.at<aql::KernelDescriptor>(p.kernel_object)->compute_pgm_rsrc2 = 1 << 1; },
      "packet-field", 0x8},
     {"MisalignedSignal", [](Rig&, AqlRing&, P& p) { p.completion_signal += 8; }, "packet-signal", 0x20},
     {"SignalOfNoKind", [](Rig& r, AqlRing&, P& p) { r.at<aql::Signal>(p.completion_signal)->kind = 0; },

@@ -122,6 +122,7 @@ struct Rig {
       launches.push_back(dispatch);
       if (kernels.contains(dispatch.code)) kernel = kernels[dispatch.code];
     });
+    if (instructions) return run(gpu, vm, dispatch, around);
     return kernel ? kernel(dispatch, around) : Outcome();
   }
   // The address of a kernel descriptor whose code is `body`.
@@ -165,6 +166,7 @@ struct Rig {
   std::vector<std::string> lines;
   std::vector<Dispatch> launches;
   std::map<uint64_t, Kernel> kernels;
+  bool instructions = false;  // kernels are machine code
   std::unique_ptr<CommandProcessor> processor;
 };
 
