@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "codegen/contract.h"
+#include "codegen/divide.h"
 #include "codegen/listing.h"
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
@@ -180,6 +181,12 @@ class Lineariser {
     if (emitted_.insert(n).second) out_.body.push_back(n);
     return n;
   }
+  // With those of its sources that the list lacks.
+  const Node* push_all(const Node* n) {
+    if (!emitted_.contains(n))
+      for (const Node* s : n->src) push_all(s);
+    return push(n);
+  }
   const Node* make(Op op, DType type, std::initializer_list<const Node*> src,
                    std::initializer_list<int64_t> arg = {}) {
     return push(g_.make(op, type, src, arg));
@@ -262,6 +269,15 @@ class Lineariser {
     if (n->is(Op::Const) && n->dtype == dtype::index) {
       value_[n] = push(g_.constant_int(index_, n->as_int()));
       return;
+    }
+    if ((n->is(Op::Div) || n->is(Op::Mod)) && n->dtype == dtype::index && n->src[1]->is(Op::Const)) {
+      const Bounds x = simplify_.bounds(n->src[0]);
+      const int64_t by = n->src[1]->as_int();
+      const Node* spelt = x.min >= 0 && by > 0 ? divided(g_, n->op, src[0], by, x.max) : nullptr;
+      if (spelt) {
+        value_[n] = push_all(spelt);
+        return;
+      }
     }
     if (n->is(Op::Symbol)) arg = {symbol_slot(n), n->arg[1], n->arg[2], n->arg[3]};
     if (n->is(Op::Cast) && src[0]->dtype == type) {

@@ -339,6 +339,11 @@ const Node* Simplifier::step(const Node* node) {
   if (node->is(Op::Bitcast)) {
     if (node->src[0]->dtype == node->dtype) return node->src[0];
     if (node->src[0]->is(Op::Bitcast)) return graph_.bitcast(node->src[0]->src[0], node->dtype);
+    // What is loaded as the narrow integer that it is used as needs no extension.
+    const Node* load = node->src[0];
+    if (load->is(Op::Load) && load->src[0]->is(Op::Param) && load->dtype.is_int() && node->dtype.is_int() &&
+        load->dtype.bits < 32)
+      return graph_.make(Op::Load, node->dtype, load->src);
   }
   for (const RuleSet* set : {&index_rules(), &wrap_rules(), &exact_rules()})
     if (const Node* next = set->apply(graph_, node)) return next;

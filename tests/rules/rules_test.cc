@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 
+#include "codegen/divide.h"
 #include "codegen/kernel.h"
 #include "codegen/numeric.h"
 
@@ -219,6 +220,68 @@ TEST(Simplifier, KeepsTheValuesOfIndices) {
           << print(after);
     }
   }
+}
+
+// By multiplication and shifts, at the ends of the interval and around multiples of the divisor. Where it is
+// refused, the square of the dividend leaves the type.
+TEST(Division, OfAnIndexByANumberIsExact) {
+  std::mt19937_64 random(11);
+  size_t refused = 0, spelt = 0;
+  for (int round = 0; round < 10 * rounds(); ++round) {
+    const DType t = random() % 2 ? dtype::i32 : dtype::i64;
+    const int64_t most = static_cast<int64_t>(random() >> (64 - 1 - random() % (t.bits - 1)));
+    const int64_t by = 1 + static_cast<int64_t>(random() >> (63 - random() % 31));
+    for (Op op : {Op::Div, Op::Mod}) {
+      Graph graph;
+      const Node* x = graph.make(Op::Range, t, {graph.constant_int(t, 1)}, {0, 0});
+      const Node* spelling = divided(graph, op, x, by, most);
+      if (!spelling) {
+        ++refused;
+        ASSERT_GT(static_cast<__int128>(most) * (most + by), __int128{1} << (t.bits - 2))
+            << most << " / " << by;
+        continue;
+      }
+      ++spelt;
+      for (const Node* n : topological(std::span(&spelling, 1)))
+        ASSERT_FALSE(n->is(Op::Div) || n->is(Op::Mod));
+      for (int sample = 0; sample < 60; ++sample) {
+        const int64_t multiple =
+            most / by ? static_cast<int64_t>(random() % static_cast<uint64_t>(most / by + 1)) * by : 0;
+        const int64_t v =
+            sample == 0   ? most
+            : sample == 1 ? 0
+            : sample % 2  ? std::clamp<int64_t>(multiple + static_cast<int64_t>(random() % 3) - 1, 0, most)
+                          : static_cast<int64_t>(random() % (static_cast<uint64_t>(most) + 1));
+        Values values{{x, static_cast<uint64_t>(v)}};
+        const int64_t found = decode_int(t, value_of(spelling, values));
+        ASSERT_EQ(found, op == Op::Div ? v / by : v % by)
+            << v << " " << text(op) << " " << by << ", up to " << most;
+      }
+    }
+  }
+  EXPECT_GT(spelt, refused / 10);
+}
+
+// Dividends that fit 16 bits never need a wider type.
+TEST(Division, OfAShortIndexTakesNoWiderType) {
+  Graph graph;
+  const Node* x = graph.make(Op::Range, dtype::i32, {graph.constant_int(dtype::i32, 1)}, {0, 0});
+  for (int64_t by = 1; by < 3000; ++by) EXPECT_TRUE(divided(graph, Op::Div, x, by, 32768)) << by;
+}
+
+TEST(Simplifier, LoadsANarrowIntegerAsWhatItIsUsedAs) {
+  Graph graph;
+  Simplifier simplify(graph);
+  const Node* index = graph.constant_int(dtype::index, 3);
+  auto load = [&](DType memory, DType type) {
+    const Node* param = graph.make(Op::Param, memory, {}, {0});
+    return graph.make(Op::Load, type, {param, index});
+  };
+  EXPECT_EQ(simplify(graph.bitcast(load(dtype::u8, dtype::u8), dtype::i8)), load(dtype::u8, dtype::i8));
+  EXPECT_EQ(simplify(graph.bitcast(load(dtype::u8, dtype::u16), dtype::i16)), load(dtype::u8, dtype::i16));
+  for (auto [from, to] :
+       {std::pair{dtype::f16, dtype::u16}, {dtype::u32, dtype::i32}, {dtype::u16, dtype::f16}})
+    EXPECT_TRUE(simplify(graph.bitcast(load(from, from), to))->is(Op::Bitcast));
 }
 
 TEST(Simplifier, KeepsTheValuesOfIntegersThatWrap) {

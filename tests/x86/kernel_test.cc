@@ -70,6 +70,69 @@ TEST(Kernel, MultipliesATileInRegisters) {
           {}, getenv("SHOW"));
 }
 
+// What a kernel becomes for the least that is supported, after it was compared with the evaluator.
+std::string code_of(const Lowered& kernel, const std::vector<Bytes>& params) {
+  compare(kernel, params);
+  auto image = x86::compile(kernel, x86::floor_features);
+  EXPECT_TRUE(image.ok()) << image.error().message;
+  return image.ok() ? x86::disassemble(*image) : "";
+}
+int lines_with(const std::string& code, std::string_view what) {
+  int n = 0;
+  for (size_t at = code.find(what); at != std::string::npos; at = code.find(what, at + 1)) ++n;
+  return n;
+}
+
+TEST(Kernel, ConvertsAHalfInAllLanesAtOnce) {
+  Graph g;
+  Build b(g, 8);
+  auto half = b.param(dtype::f16, 4), x = b.param(dtype::f32, 8), y = b.param(dtype::f32, 8);
+  auto scale = b.cast(b.load(half, b.i(3)), dtype::f32);
+  b.store(y, b.lane(), b.op(Op::Mul, {b.load(x, b.lane()), scale}));
+  const std::string code =
+      code_of(b.k, {bytes_of(std::vector<uint16_t>{0, 0, 0, 0xc123}), bytes_of(ramp(8)), Bytes(32)});
+  EXPECT_EQ(lines_with(code, "vpbroadcastw"), 1) << code;
+  EXPECT_EQ(lines_with(code, "vcvtph2ps"), 1) << code;
+  EXPECT_EQ(lines_with(code, "movzx") + lines_with(code, "vmovd"), 0) << code;
+}
+
+// By the lane alone, and by the lane and what all lanes share, open or closed.
+TEST(Kernel, StoresOneLaneByOneInstruction) {
+  for (int64_t rows : {2, 9}) {
+    Graph g;
+    Build b(g, 8);
+    auto x = b.param(dtype::f32, 8), y = b.param(dtype::f32, 8);
+    auto first = b.op(Op::Eq, {b.lane(), b.i(0)}), value = b.load(x, b.lane());
+    b.store(y, b.i(1), value, first);
+    auto n = b.cast(b.load(x, b.i(7)), dtype::i32);
+    auto inside = b.op(Op::Lt, {n, b.i(rows)});
+    b.store(y, b.i(5), value, b.op(Op::And, {first, inside}));
+    const std::string code = code_of(b.k, {bytes_of(ramp(8)), Bytes(32)});
+    EXPECT_EQ(lines_with(code, "vmovss dword ptr"), 2) << code;
+    EXPECT_EQ(lines_with(code, "cmove"), 1) << code;
+    EXPECT_EQ(lines_with(code, "vpextrd") + lines_with(code, "vmovmskps"), 0) << code;
+  }
+}
+
+TEST(Kernel, KnowsWhatDependsOnTheLaneAlone) {
+  for (int lanes : {4, 8, 16}) {
+    Graph g;
+    Build b(g, lanes);
+    const size_t n = static_cast<size_t>(lanes);
+    auto x = b.param(dtype::i32, lanes), y = b.param(dtype::f32, lanes), z = b.param(dtype::i64, lanes);
+    auto lane = b.lane();
+    auto third = b.op(Op::Div, {b.op(Op::Sub, {lane, b.i(5)}), b.i(3)});
+    auto high = b.op(Op::Lt, {b.i(1), third});
+    auto wraps = b.op(Op::Mul, {lane, b.i(1 << 30)});
+    b.store(x, lane, b.op(Op::Where, {high, third, wraps}));
+    b.store(y, lane, b.op(Op::Sqrt, {b.cast(lane, dtype::f32)}));
+    b.store(z, lane, b.cast(wraps, dtype::i64));
+    const std::string code = code_of(b.k, {Bytes(4 * n), Bytes(4 * n), Bytes(8 * n)});
+    for (std::string_view computed : {"vdiv", "vsqrt", "vcvt", "vpmul", "vblend", "vpmovsx"})
+      EXPECT_EQ(lines_with(code, computed), 0) << computed << "\n" << code;
+  }
+}
+
 class Units : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Lanes, Units, testing::Values(1, 4, 8, 16, 32));
 

@@ -312,6 +312,14 @@ Reg Selector::load_broadcast(DType t, DType as, Operand at, int object) {
 void Selector::load_uniform(const Node* node, const MemoryRef& m, const Affine& index, int element) {
   const DType t = flat(node->dtype);
   Operand at = address(m, index, element, 0, t.bits);
+  const Node* user = info(node).user;
+  if (t == dtype::f16 && info(node).uses == 1 && user->is(NodeOp::Cast) && user->dtype == dtype::f32 &&
+      node->src.size() == 2) {  // converted in all lanes, without a general register
+    const RegClass c = vclass(32);
+    Reg halves = e_.load(op("vpbroadcastw"), half_of(c), at, m.object);
+    info(node).skipped = true;
+    return set(node, {e_.make(op("vcvtph2ps"), c, {use(halves, cls(half_of(c)))})});
+  }
   if (in_gpr(node)) return set(node, {load_scalar(t, at, m.object)}, true);
   set(node, {load_broadcast(t, t, at, m.object)});
 }
@@ -662,8 +670,14 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
   uniform.lanes.clear();
   const bool scatters = uniform.terms.size() != index.terms.size();
   auto lane_offset = [&](size_t l) { return index.lanes.empty() ? 0 : index.lanes[l]; };
-  // A gate by the lane's number alone needs no test.
+  // A gate by the lane's number alone needs no test, and one by that and by what is the same in all lanes,
+  // one.
   const Affine* known = gate && affine(gate).terms.empty() ? &affine(gate) : nullptr;
+  const Node* open = nullptr;
+  for (size_t side = 0; !known && gate && gate->is(NodeOp::And) && side < 2; ++side) {
+    const Node *alike = gate->src[side], *by_lane = gate->src[1 - side];
+    if (!varying(alike) && affine(by_lane).terms.empty()) open = alike, known = &affine(by_lane);
+  }
   auto closed_lane = [&](size_t l) {
     return known && known->constant + (known->lanes.empty() ? 0 : known->lanes[l]) == 0;
   };
@@ -705,10 +719,10 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
     Reg indices = scatters ? index_vector(index, first, n, 1) : Reg{};
     const RegClass ic = sized(n * 32);
     Reg closed, bits;
-    if (gate && !known) {
+    if (gate && (!known || open)) {
       e_.program().slots.push_back({8});
       closed = e_.make(op("lea"), RegClass::gpr64, {machine::slot(0, e_.program().slots.size() - 1)});
-      bits = lane_bits(m_part, w);
+      bits = open ? scalar(open) : lane_bits(m_part, w);
     }
     for (int l = 0; l < n; ++l) {
       if (closed_lane(first + static_cast<size_t>(l))) continue;
@@ -725,15 +739,19 @@ void Selector::store_varying(const Node* node, const MemoryRef& m, const Affine&
       } else {
         at = shifted(at, lane_offset(first + static_cast<size_t>(l)) * element);
       }
-      if (gate && !known) {
+      if (gate && (!known || open)) {
         at.bits = 0;
         Reg d = e_.copied(e_.make(op("lea"), RegClass::gpr64, {at}), RegClass::gpr64);
-        e_.emit(op("test"), {use(bits, cls(RegClass::gpr32)), imm(1 << l)});
+        e_.emit(op("test"), {use(bits, cls(RegClass::gpr32)), imm(open ? 1 : 1 << l)});
         e_.emit(op("cmove"), {use(d, cls(RegClass::gpr64)), use(closed, cls(RegClass::gpr64))});
         at = machine::mem(t.bits, d, 0);
       }
       const int per_half = 128 / w;
       Reg low = piece(r, c, RegClass::xmm, l / per_half);
+      if (l % per_half == 0 && access >= 4) {
+        e_.store(w == 64 ? op("vmovsd") : op("vmovss"), at, use(low, cls(RegClass::xmm)), m.object);
+        continue;
+      }
       const RegClass g = w == 64 ? RegClass::gpr64 : RegClass::gpr32;
       Reg lane = l % per_half == 0
                      ? e_.make(w == 64 ? op("vmovq") : op("vmovd"), g, {use(low, cls(RegClass::xmm))})

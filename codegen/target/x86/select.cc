@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 
+#include "codegen/numeric.h"
 #include "codegen/target/x86/selector.h"
 
 namespace doorbell::x86::target {
@@ -90,7 +91,53 @@ Result<machine::Program> Selector::run() {
   return std::move(e_.program());
 }
 
+// What depends on the lane alone is a constant; false where the node is none.
+bool Selector::by_lane(const Node* node) {
+  const DType t = node->dtype;
+  if (!varying(node) || t.count != 1 || (row(node->op).cls != OpClass::Alu && !node->is(NodeOp::Lane)))
+    return false;
+  const auto lanes = static_cast<size_t>(lanes_);
+  std::vector<DType> types;
+  for (const Node* s : node->src) {
+    if (!s->is(NodeOp::Const) && info(s).by_lane.empty()) return false;
+    types.push_back(s->dtype);
+  }
+  std::vector<uint64_t>& values = info(node).by_lane;
+  for (size_t l = 0; l < lanes; ++l) {
+    std::array<uint64_t, 3> in{};
+    for (size_t i = 0; i < types.size(); ++i) {
+      const Node* s = node->src[i];
+      in[i] = s->is(NodeOp::Const) ? static_cast<uint64_t>(s->arg[0]) : info(s).by_lane[l];
+    }
+    values.push_back(node->is(NodeOp::Lane) ? l
+                                            : compute(node->op, t, std::span(in).first(types.size()), types));
+  }
+  if (t.is_float() && t.bits < 32) return false;
+  const int w = width(t);
+  const auto n = static_cast<size_t>(per_part(w)), bytes = static_cast<size_t>(w / 8);
+  const RegClass c = t.is_bool() ? bool_class(w) : vclass(w);
+  std::vector<Reg> regs;
+  for (size_t p = 0; p < parts(w); ++p) {
+    std::array<uint64_t, 8> constant{};
+    for (size_t i = 0; i < n; ++i) {
+      uint64_t value = values[p * n + i];
+      if (t.is_bool() && evex_) {
+        constant[0] |= value << i;
+        continue;
+      }
+      if (t.is_bool()) value = -value;
+      else if (t.is_int()) value = static_cast<uint64_t>(decode_int(t, value));
+      std::memcpy(reinterpret_cast<std::byte*>(constant.data()) + i * bytes, &value, bytes);
+    }
+    const size_t size = c == RegClass::k ? 8 : static_cast<size_t>(bits_of(c) / 8);
+    regs.push_back(e_.constant(c, std::as_bytes(std::span(constant)).first(size)));
+  }
+  set(node, std::move(regs));
+  return true;
+}
+
 void Selector::select(const Node* node) {
+  if (by_lane(node)) return;
   switch (node->op) {
     case NodeOp::Const:
     case NodeOp::Param:
@@ -108,22 +155,7 @@ void Selector::select(const Node* node) {
       else open_loop(node);
       return;
     case NodeOp::End: close_loop(node); return;
-    case NodeOp::Lane: {
-      if (lanes_ == 1) return set(node, {e_.number(RegClass::gpr64, 0)}, true);
-      const int w = width(node->dtype), n = per_part(w);
-      const RegClass c = vclass(w);
-      std::vector<Reg> regs;
-      for (size_t p = 0; p < parts(w); ++p) {
-        std::array<std::byte, 64> bytes{};
-        for (int i = 0; i < n; ++i) {
-          uint64_t lane = p * static_cast<size_t>(n) + static_cast<size_t>(i);
-          std::memcpy(&bytes[static_cast<size_t>(i * w / 8)], &lane, static_cast<size_t>(w / 8));
-        }
-        regs.push_back(e_.constant(c, std::span(bytes).first(static_cast<size_t>(bits_of(c) / 8))));
-      }
-      set(node, std::move(regs));
-      return;
-    }
+    case NodeOp::Lane: return set(node, {e_.number(RegClass::gpr64, 0)}, true);  // the only one
     case NodeOp::Load: load(node); return;
     case NodeOp::Store: store(node); return;
     case NodeOp::Cast: cast(node); return;

@@ -65,9 +65,10 @@ class Selector {
     bool varying = false;
     bool skipped = false;  // its one user takes its source instead
     int uses = 0, left = 0;
-    int level = 0;               // loops around it
-    const Node* user = nullptr;  // the last one
-    Reg alias_of;                // the element of register memory whose registers it shares
+    int level = 0;                  // loops around it
+    const Node* user = nullptr;     // the last one
+    std::vector<uint64_t> by_lane;  // the value in each lane, where it is known
+    Reg alias_of;                   // the element of register memory whose registers it shares
   };
   // What has been computed once may be used as long as its loop is open.
   using Cache = std::map<std::vector<int64_t>, Reg>;
@@ -86,6 +87,7 @@ class Selector {
   // select.cc
   void analyse();
   void select(const Node* node);
+  bool by_lane(const Node* node);
   void open_loop(const Node* node);
   void close_loop(const Node* end);
   void load_register(const Node* node);
