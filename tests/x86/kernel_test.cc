@@ -130,6 +130,33 @@ TEST(Kernel, KnowsWhatDependsOnTheLaneAlone) {
     const std::string code = code_of(b.k, {Bytes(4 * n), Bytes(4 * n), Bytes(8 * n)});
     for (std::string_view computed : {"vdiv", "vsqrt", "vcvt", "vpmul", "vblend", "vpmovsx"})
       EXPECT_EQ(lines_with(code, computed), 0) << computed << "\n" << code;
+// Trees of logic, deeper than one instruction, with a value that is used twice and one that is stored over.
+TEST(Kernel, ThreeValuesAreCombinedAtOnce) {
+  for (DType t : {dtype::i32, dtype::u64}) {
+    Graph g;
+    Build b(g, 16);
+    auto x = b.param(t, 64), y = b.param(t, 64);
+    auto lane = b.lane(), zero = b.i(0);
+    auto held = b.alloc(t, Space::Register, 0, 1);
+    auto in = [&](int64_t row) { return b.load(x, b.op(Op::Add, {lane, b.i(16 * row)})); };
+    auto p = in(0), q = in(1), r = in(2), s = in(3);
+    auto first = b.store(held, zero, p);
+    auto kept = b.load(b.after(held, {first}), zero);
+    auto twice = b.op(Op::Or, {b.op(Op::And, {p, b.op(Op::Not, {q})}), b.op(Op::And, {r, q})});
+    auto inner = b.op(Op::Xor, {kept, q});
+    auto second = b.store(b.after(held, {first}), zero, s);
+    auto tree =
+        b.op(Op::And, {b.op(Op::Or, {b.op(Op::Xor, {p, q}), b.op(Op::Xor, {r, s})}), b.op(Op::Not, {twice})});
+    b.store(y, lane, b.op(Op::Xor, {twice, tree}));
+    b.store(y, b.op(Op::Add, {lane, b.i(16)}), b.op(Op::Or, {inner, r}));
+    b.store(y, b.op(Op::Add, {lane, b.i(32)}), b.load(b.after(held, {second}), zero));
+    Bytes data(static_cast<size_t>(64 * t.bytes()));
+    std::mt19937_64 random(5);
+    for (auto& v : data) v = static_cast<std::byte>(random());
+    compare(b.k, {data, Bytes(data.size())});
+    auto image = x86::compile(b.k, ~x86::Features{});
+    ASSERT_TRUE(image.ok());
+    EXPECT_NE(x86::disassemble(*image).find("vpternlog"), std::string::npos);
   }
 }
 

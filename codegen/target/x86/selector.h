@@ -125,6 +125,7 @@ class Selector {
   void vector_alu(const Node* node);
   Reg vector_op(const Node* node, size_t p);
   Reg float_op(const Node* node, size_t p);
+  Reg logic(const Node* node, size_t p);
   Reg int32_op(const Node* node, size_t p);
   Reg int64_op(const Node* node, size_t p);
   Reg float_max_min(const Node* node, Reg a, Reg b);

@@ -1,5 +1,6 @@
 // Arithmetic on lanes. The semantics are codegen/op.h's; where an instruction has others, the difference is
 // stated. Intel SDM vol. 2 under each name.
+#include <algorithm>
 #include <functional>
 
 #include "codegen/matrix_unit.h"
@@ -92,6 +93,7 @@ Reg Selector::vector_op(const Node* node, size_t p) {
     return choose(m, a, part(node->src[2], p), width(t), c);
   }
   if (t.is_float()) return float_op(node, p);
+  if (Reg r = logic(node, p); !r.none()) return r;
   if (Op o = plain_op(node->op, t, evex_); o != none) {
     // A shift by a constant has a form with an immediate; the count is unsigned.
     const Node* count = node->src[1];
@@ -193,6 +195,42 @@ Reg Selector::int32_op(const Node* node, size_t p) {
       DOORBELL_CHECK(false, "kernel {}: x86 has no {} of {}", kernel_.name, text(node->op),
                      name(node->dtype));
   }
+}
+
+// And, Or, Xor and Not of up to three values are one instruction, VPTERNLOG: bit i of its immediate is the
+// result where the bits of the three are those of i. What was made for the nodes in between is dead then.
+// None where two values or a simple instruction do.
+Reg Selector::logic(const Node* node, size_t p) {
+  auto is_logic = [](const Node* n) {
+    return n->is(NodeOp::And) || n->is(NodeOp::Or) || n->is(NodeOp::Xor) || n->is(NodeOp::Not);
+  };
+  if (!evex_ || !is_logic(node)) return {};
+  constexpr uint8_t columns[] = {0xf0, 0xcc, 0xaa};
+  std::vector<const Node*> leaves;
+  bool deep = false;
+  // The result as a function of the leaves; `later` operands of nodes above are still to come.
+  std::function<uint8_t(const Node*, size_t)> table = [&](const Node* n, size_t later) -> uint8_t {
+    // Registers that are written again could hold another value by now.
+    const bool inner = n != node && is_logic(n) && info(n).uses == 1 && varying(n) == varying(node) &&
+                       leaves.size() + n->src.size() + later <= std::size(columns) &&
+                       std::ranges::all_of(n->src, [&](const Node* s) { return info(s).alias_of.none(); });
+    if (n != node && !inner) {
+      auto at = std::ranges::find(leaves, n);
+      if (at == leaves.end()) at = leaves.insert(at, n);
+      return columns[at - leaves.begin()];
+    }
+    deep |= inner;
+    if (n->is(NodeOp::Not)) return static_cast<uint8_t>(~table(n->src[0], later));
+    const uint8_t a = table(n->src[0], later + 1), b = table(n->src[1], later);
+    return n->is(NodeOp::And) ? a & b : n->is(NodeOp::Or) ? a | b : a ^ b;
+  };
+  const int result = table(node, 0);
+  if (!deep) return {};
+  const RegClass c = vclass(node->dtype);
+  Reg r[3];
+  for (size_t i = 0; i < std::size(r); ++i) r[i] = part(leaves[std::min(i, leaves.size() - 1)], p);
+  return e_.change(node->dtype.bits == 64 ? op("vpternlogq") : op("vpternlogd"), c, r[0],
+                   {r[1], r[2], result});
 }
 
 Reg Selector::int64_op(const Node* node, size_t p) {
