@@ -108,6 +108,11 @@ class Mistakes(Case):
     def test_model_dir_without_the_model(self):
         self.assert_one_line(self.run_it("smollm2", "--model-dir", self.folder), self.folder)
 
+    def test_processor_below_the_floor(self):
+        result = self.run_it(self.model, environment={"FEATURES": "-avx2,-fma"})
+        self.assert_one_line(result, "this processor lacks fma, avx2", "x86-64-v3")
+        self.assert_one_line(self.run_it(self.model, environment={"FEATURES": "avx2"}), "FEATURES=avx2", "minus")
+
     def test_prompt_that_is_not_utf8(self):
         result = self.run_it(raw=[self.model, "-n", "1", "-p", b"ab\xffc"])
         self.assert_one_line(result, "byte 2", "0xff", "UTF-8")
