@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<EnvRow, 7> kTable = {{
     {Env::dev,     "DEV",     EnvRow::text,    "CPU", 0, 0,   "device that runs the work, by its name in `doorbell devices`"},
     {Env::debug,   "DEBUG",   EnvRow::integer, "0",   0, 7,   "1 devices, 2 kernels with times, 3 schedule, 4 kernel graphs, 5 rewrites, 6 machine code, 7 packets and ioctls"},
-    {Env::dump,    "DUMP",    EnvRow::text,    "",    0, 0,   "prints kernels after passes: g schedule, d decompose, t tile, l lower"},
+    {Env::dump,    "DUMP",    EnvRow::text,    "",    0, 0,   "prints kernels after passes: g schedule, b blocks, d decompose, f fuse, t tile, l lower"},
     {Env::trace,   "TRACE",   EnvRow::text,    "",    0, 0,   "file that receives host and device spans as Chrome/Perfetto JSON"},
     {Env::threads, "THREADS", EnvRow::integer, "0",   0, 1024, "threads of the CPU device; 0: as many as this process may run on"},
     {Env::cache,   "CACHE",   EnvRow::text,    "",    0, 0,   "folder of compiled kernels; empty: the user's cache folder; off: none"},
