@@ -130,6 +130,9 @@ TEST(Kernel, KnowsWhatDependsOnTheLaneAlone) {
     const std::string code = code_of(b.k, {Bytes(4 * n), Bytes(4 * n), Bytes(8 * n)});
     for (std::string_view computed : {"vdiv", "vsqrt", "vcvt", "vpmul", "vblend", "vpmovsx"})
       EXPECT_EQ(lines_with(code, computed), 0) << computed << "\n" << code;
+  }
+}
+
 // Trees of logic, deeper than one instruction, with a value that is used twice and one that is stored over.
 TEST(Kernel, ThreeValuesAreCombinedAtOnce) {
   for (DType t : {dtype::i32, dtype::u64}) {
