@@ -61,7 +61,10 @@ Status realize(std::span<Tensor* const> tensors) {
     const Node* n = asked[i];
     if (const Node* version = version_of(n)) {
       n = version;
-      if (n->is(Op::Buffer) && !replaced.contains(memory_of(n).get())) continue;
+      if (auto memory = memory_of(n); n->is(Op::Buffer) && !replaced.contains(memory.get())) {
+        if (memory && memory->stale) return stale_version();
+        continue;
+      }
     } else {
       // Equal expressions are one node, but each tensor that it is computed for has memory of its own, which
       // an assign to it may change.

@@ -4,10 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 
 #include "hal/base/env.h"
 #include "hal/base/file.h"
@@ -289,6 +292,99 @@ TEST_F(Runtime, PlansTellLeavesOfOneMemoryFromTwo) {
   EXPECT_EQ(step(x, x), (Floats{6, 4, 2}));
   EXPECT_EQ(step(x, other), (Floats{7, 6, 5}));
   EXPECT_EQ(floats(x), (Floats{8, 16, 24}));
+}
+
+// Random programs of assigns, snapshots, parts and arithmetic, of which random tensors are realised at random
+// times. What is computed is what the program says; what is refused is a version that is gone, or was
+// replaced twice.
+TEST_F(Runtime, RandomProgramsOfAssignsComputeWhatTheySay) {
+  constexpr int64_t n = 6;
+  struct Named {
+    Tensor tensor;
+    Floats value;
+  };
+  const char* given = std::getenv("DOORBELL_FUZZ_SEED");
+  const uint64_t first = given ? std::strtoull(given, nullptr, 0) : std::random_device()();
+  size_t computed = 0, refused = 0;
+  for (uint64_t seed = first; seed < first + (given ? 1 : 150); ++seed) {
+    SCOPED_TRACE(fmt::format("DOORBELL_FUZZ_SEED={}", seed));
+    std::mt19937_64 random(seed);
+    auto pick = [&](size_t below) { return static_cast<size_t>(random() % below); };
+    std::vector<Named> names;
+    auto fresh = [&] {
+      Floats v(n);
+      for (float& f : v) f = static_cast<float>(pick(16));
+      names.push_back({pick(2) ? variable(v) : from_values(v, {n}), v});
+    };
+    auto operand = [&] {
+      Named x = names[pick(names.size())];
+      if (pick(2)) return x;
+      x.tensor = x.tensor.flip();
+      std::reverse(x.value.begin(), x.value.end());
+      return x;
+    };
+    fresh();
+    fresh();
+    for (int step = 0; step < 40; ++step) {
+      switch (pick(7)) {
+        case 0: fresh(); break;
+        case 1: {
+          const Named& x = names[pick(names.size())];
+          names.push_back({x.tensor.snapshot(), x.value});
+          break;
+        }
+        case 2: {
+          Named a = operand();
+          const Named b = operand();
+          a.tensor = a.tensor - b.tensor * 0.5f;
+          for (size_t i = 0; i < n; ++i) a.value[i] -= b.value[i] * 0.5f;
+          names.push_back(a);
+          break;
+        }
+        case 3: {
+          const Named from = operand();
+          Named& x = names[pick(names.size())];
+          x.tensor.assign(from.tensor);
+          x.value = from.value;
+          break;
+        }
+        case 4: {
+          const Named from = operand();
+          Named& x = names[pick(names.size())];
+          Tensor part = x.tensor.shrink({{1, 4}});
+          const bool flipped = pick(2);
+          x.tensor.assign(flipped ? part.flip() : part, from.tensor.shrink({{2, 5}}));
+          for (size_t i = 0; i < 3; ++i) x.value[flipped ? 3 - i : 1 + i] = from.value[2 + i];
+          break;
+        }
+        default: {
+          std::set<size_t> which;
+          for (size_t count = 1 + pick(3); count > 0; --count) which.insert(pick(names.size()));
+          std::vector<Tensor*> asked;
+          for (size_t i : which) asked.push_back(&names[i].tensor);
+          if (Status status = realize(asked); !status.ok()) {
+            const std::string& why = status.error().message;
+            EXPECT_TRUE(why.find("old version") != std::string::npos ||
+                        why.find("two assigns replace") != std::string::npos ||
+                        why.find("no view of a buffer") != std::string::npos)
+                << why;
+            ++refused;
+            for (auto it = which.rbegin(); it != which.rend(); ++it)
+              names.erase(names.begin() + static_cast<long>(*it));
+            while (names.size() < 2) fresh();
+            break;
+          }
+          for (size_t i : which) {
+            auto found = names[i].tensor.to_vector<float>();
+            ASSERT_TRUE(found.ok()) << found.error().message;
+            ASSERT_EQ(*found, names[i].value) << "step " << step;
+            ++computed;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(given || computed > 4 * refused) << computed << " computed, " << refused << " refused";
 }
 
 TEST_F(Runtime, EqualExpressionsHaveMemoryOfTheirOwn) {
