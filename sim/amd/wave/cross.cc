@@ -6,12 +6,10 @@
 namespace doorbell::sim::amd {
 namespace {
 
-// A scalar source and whether all of it is known.
+// A scalar source, and whether it is known as a lane is.
 uint32_t read(const Wave& w, const Place& p, bool& known) {
   switch (p.kind) {
-    case Place::scalar:
-      if (w.sv[p.index] != ~uint32_t{0}) known = false;
-      return w.s[p.index];
+    case Place::scalar: known &= w.lane_known(p.index); return w.s[p.index];
     case Place::constant: return static_cast<uint32_t>(p.value);
     case Place::scc: return w.scc;
     case Place::vccz: return w.mask(reg::vcc) == 0;
@@ -38,20 +36,25 @@ bool lane_selector(Wave& w, const Instruction& s, const Place& p, uint32_t& lane
   return known || violates(w, s, Check::invalid_scalar, "the lane selector is data that nobody wrote");
 }
 
+// What a lane holds becomes a scalar's value. The mark of fresh memory alone among data that was loaded with
+// it counts as data there (vm.h); here, where it would be merged with masks and lose its shape, as fresh.
+void lane_to_scalar(Wave& w, const Instruction& s, uint32_t lane) {
+  uint32_t value = w.vgpr(s.s[0].index)[lane];
+  write_scalar(w, s.d, value, lane_known(w, s.s[0].index, lane) && value != fresh_word);
+}
+
 // The first lane of exec, or lane 0.
 bool readfirstlane(Wave& w, const Instruction& s) {
   uint64_t exec = w.exec();
   uint32_t lane = exec ? static_cast<uint32_t>(__builtin_ctzll(exec)) : 0;
-  uint16_t from = s.s[0].index;
-  write_scalar(w, s.d, w.vgpr(from)[lane], lane_known(w, from, lane));
+  lane_to_scalar(w, s, lane);
   return true;
 }
 
 bool readlane(Wave& w, const Instruction& s) {
   uint32_t lane = 0;
   if (!lane_selector(w, s, s.s[1], lane)) return false;
-  uint16_t from = s.s[0].index;
-  write_scalar(w, s.d, w.vgpr(from)[lane], lane_known(w, from, lane));
+  lane_to_scalar(w, s, lane);
   return true;
 }
 

@@ -67,7 +67,7 @@ uint32_t source(const Wave& w, const Place& p, uint32_t word, uint32_t lane) {
   }
 }
 bool known(const Wave& w, const Place& p, uint32_t lane) {
-  if (p.kind == Place::scalar) return w.sv[p.index] == ~uint32_t{0};
+  if (p.kind == Place::scalar) return w.lane_known(p.index);
   if (p.kind != Place::vgpr) return true;
   for (uint32_t r = 0; r < p.dwords; ++r)
     if (!(w.valid[p.index + r] >> lane & 1)) return false;

@@ -2,6 +2,7 @@
 // stated there.
 #include <bit>
 
+#include "sim/amd/vm.h"
 #include "sim/amd/wave/semantics.h"
 
 namespace doorbell::sim::amd {
@@ -369,6 +370,15 @@ Value read(const Wave& w, const Place& p) {
   }
 }
 
+// Bits that nobody knows, beside others that are known, take the values that the word has not which marks
+// fresh memory: such values are kept in lanes and memory, and merged with others; where that gave the mark
+// again, the known bits would be forgotten.
+void write(Wave& w, uint32_t index, u32 value, u32 known) {
+  if (known != 0 && known != all32) value = (value & known) | (~fresh_word & ~known);
+  w.s[index] = value;
+  w.sv[index] = known;
+}
+
 }  // namespace
 
 std::span<const ScalarRow> salu_rows() { return rows; }
@@ -398,12 +408,8 @@ bool run_scalar(Wave& w, const Instruction& s) {
   w.scc = x.scc;
   w.scc_valid = x.vscc;
   if (s.d_dwords) {
-    w.s[s.d] = low(x.d);
-    w.sv[s.d] = low(x.vd);
-    if (s.d_dwords > 1) {
-      w.s[s.d + 1] = low(x.d >> 32);
-      w.sv[s.d + 1] = low(x.vd >> 32);
-    }
+    write(w, s.d, low(x.d), low(x.vd));
+    if (s.d_dwords > 1) write(w, s.d + 1u, low(x.d >> 32), low(x.vd >> 32));
   }
   if (s.writes_exec) {
     u64 known_exec = w.sv[reg::exec] | static_cast<u64>(w.sv[reg::exec + 1]) << 32;

@@ -76,13 +76,12 @@ inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
       return {w.v + static_cast<size_t>(p.index) * stride, valid, w.valid[p.index]};
     }
     case Place::scalar: {
-      uint32_t known = ~uint32_t{0};
+      bool known = true;
       for (uint32_t r = 0; r < p.dwords; ++r) {
         spread(w.s[p.index + r], buffer.word + r * stride, stride);
-        known &= w.sv[p.index + r];
+        known &= w.lane_known(p.index + r);
       }
-      uint64_t all = all_or_none(known == ~uint32_t{0});
-      return {buffer.word, all, all | all_or_none(w.sv[p.index] == ~uint32_t{0})};
+      return {buffer.word, all_or_none(known), all_or_none(w.lane_known(p.index))};
     }
     case Place::constant: return {p.lanes, ~uint64_t{0}, ~uint64_t{0}};
     case Place::mask: {
@@ -399,7 +398,7 @@ bool lean(Wave& w, const Instruction& s) {
     if (p.kind == Place::scalar) {
       spread(w.s[p.index], spare[i], w.stride);
       lanes.s[i] = spare[i];
-      valid &= all_or_none(w.sv[p.index] == ~uint32_t{0});
+      valid &= all_or_none(w.lane_known(p.index));
     } else {
       lanes.s[i] = p.lanes ? p.lanes : w.v + p.distance;
       valid &= w.valid[p.index];

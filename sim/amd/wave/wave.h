@@ -197,6 +197,10 @@ struct Wave {
   [[nodiscard]] uint64_t scalar64(uint32_t index) const {
     return s[index] | static_cast<uint64_t>(s[index + 1]) << 32;
   }
+  // Whether a scalar register's value counts as data that somebody wrote once it is in a lane, which is known
+  // as a whole: if any bit of it is. Masks that compilers keep in lanes (LLVM's spills of SGPRs, where a
+  // loop's first pass merges the enabled lanes into a mask that nobody wrote) have bits that nobody reads.
+  [[nodiscard]] bool lane_known(uint32_t index) const { return sv[index] != 0; }
   // A lane mask: 32 bits in wave32.
   [[nodiscard]] uint64_t mask(uint32_t index) const { return stride == 32 ? s[index] : scalar64(index); }
 };
