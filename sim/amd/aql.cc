@@ -37,7 +37,7 @@ static_assert(sizeof(Slot) == aql::packet_bytes);
 
 class AqlQueue : public Engine {
  public:
-  AqlQueue(Machine& shared, const QueueConfig& queue, std::string called)
+  AqlQueue(Commons& shared, const QueueConfig& queue, std::string called)
       : Engine(shared, queue, std::move(called)), pm4_(*this) {}
 
   void ring_doorbell(uint64_t value) override { rung_ = value; }
@@ -473,7 +473,7 @@ void AqlQueue::raise(uint32_t bits) {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_aql(Machine& machine, const QueueConfig& config, std::string name) {
+std::unique_ptr<Engine> make_aql(Commons& machine, const QueueConfig& config, std::string name) {
   return std::make_unique<AqlQueue>(machine, config, std::move(name));
 }
 

@@ -28,7 +28,7 @@ uint32_t queue_error(const Fault& fault, uint32_t otherwise) {
 
 }  // namespace
 
-void Machine::report(const Fault& fault) const {
+void Commons::report(const Fault& fault) const {
   if (hooks.report) {
     hooks.report(fault);
   } else {

@@ -18,8 +18,8 @@
 namespace doorbell::sim::amd {
 
 // The part of a process's command processor that its queues share.
-struct Machine {
-  Machine(const Gpu& chip, Vm& space, const Strict& checks, Hooks around)
+struct Commons {
+  Commons(const Gpu& chip, Vm& space, const Strict& checks, Hooks around)
       : gpu(chip), vm(space), strict(checks), hooks(std::move(around)) {}
 
   const Gpu& gpu;
@@ -56,7 +56,7 @@ enum class Step : uint8_t {
 
 class Engine {
  public:
-  Engine(Machine& shared, const QueueConfig& queue, std::string called)
+  Engine(Commons& shared, const QueueConfig& queue, std::string called)
       : machine(shared), config(queue), name(std::move(called)), bus(shared.vm, machine.strict) {}
   virtual ~Engine() = default;
 
@@ -74,7 +74,7 @@ class Engine {
   Step fail(uint64_t packet, uint32_t queue_errors);
   Step fail(Fault&& what, uint64_t packet, uint32_t queue_errors);
 
-  Machine& machine;
+  Commons& machine;
   QueueConfig config;
   const std::string name;
   Bus bus;
@@ -88,8 +88,8 @@ class Engine {
   uint64_t waits_at = 0;  // packet
 };
 
-std::unique_ptr<Engine> make_aql(Machine& machine, const QueueConfig& config, std::string name);
-std::unique_ptr<Engine> make_pm4(Machine& machine, const QueueConfig& config, std::string name);
-std::unique_ptr<Engine> make_sdma(Machine& machine, const QueueConfig& config, std::string name);
+std::unique_ptr<Engine> make_aql(Commons& machine, const QueueConfig& config, std::string name);
+std::unique_ptr<Engine> make_pm4(Commons& machine, const QueueConfig& config, std::string name);
+std::unique_ptr<Engine> make_sdma(Commons& machine, const QueueConfig& config, std::string name);
 
 }  // namespace doorbell::sim::amd

@@ -519,7 +519,7 @@ namespace {
 // read pointer is a 32-bit index into the ring (CP_HQD_PQ_RPTR).
 class Pm4Queue : public Engine {
  public:
-  Pm4Queue(Machine& shared, const QueueConfig& queue, std::string called)
+  Pm4Queue(Commons& shared, const QueueConfig& queue, std::string called)
       : Engine(shared, queue, std::move(called)), pm4_(*this) {}
 
   void ring_doorbell(uint64_t value) override { rung_ = value; }
@@ -566,7 +566,7 @@ class Pm4Queue : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_pm4(Machine& machine, const QueueConfig& config, std::string name) {
+std::unique_ptr<Engine> make_pm4(Commons& machine, const QueueConfig& config, std::string name) {
   return std::make_unique<Pm4Queue>(machine, config, std::move(name));
 }
 

@@ -32,7 +32,7 @@ constexpr auto for_ever = 1h;  // sleepers look again then
 struct Kind {
   QueueType type;
   const char* name;
-  std::unique_ptr<Engine> (*make)(Machine&, const QueueConfig&, std::string);
+  std::unique_ptr<Engine> (*make)(Commons&, const QueueConfig&, std::string);
   uint64_t smallest_ring;
 };
 constexpr Kind kinds[] = {
@@ -83,7 +83,7 @@ struct CommandProcessor::Impl {
   Impl(const Gpu& gpu, Vm& vm, const Strict& strict, Hooks hooks)
       : machine(gpu, vm, strict, std::move(hooks)) {}
 
-  Machine machine;
+  Commons machine;
   mutable std::mutex mutex;
   std::map<uint32_t, std::unique_ptr<Queue>> queues;
   uint32_t next_id = 0;

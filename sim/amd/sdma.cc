@@ -26,7 +26,7 @@ constexpr uint32_t any = 0xffffffff;
 
 class SdmaQueue : public Engine {
  public:
-  SdmaQueue(Machine& shared, const QueueConfig& queue, std::string called);
+  SdmaQueue(Commons& shared, const QueueConfig& queue, std::string called);
   void ring_doorbell(uint64_t value) override { rung_ = value; }
   [[nodiscard]] QueueState state() const override { return {read_.load(), write_.load()}; }
   Step step() override;
@@ -90,7 +90,7 @@ sdma::Version version(const Gpu& gpu) {
   }
 }
 
-SdmaQueue::SdmaQueue(Machine& shared, const QueueConfig& queue, std::string called)
+SdmaQueue::SdmaQueue(Commons& shared, const QueueConfig& queue, std::string called)
     : Engine(shared, queue, std::move(called)), version_(version(shared.gpu)) {}
 
 // clang-format off
@@ -421,7 +421,7 @@ Step SdmaQueue::gcr(Packet packet) {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_sdma(Machine& machine, const QueueConfig& config, std::string name) {
+std::unique_ptr<Engine> make_sdma(Commons& machine, const QueueConfig& config, std::string name) {
   return std::make_unique<SdmaQueue>(machine, config, std::move(name));
 }
 

@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       DOORBELL_CHECK(dispatch.workgroup[i] != 0 && dispatch.grid[i] != 0, "an empty grid is launched");
     return Outcome();
   };
-  Machine machine(gpu, memory.vm, Strict(), std::move(hooks));
+  Commons machine(gpu, memory.vm, Strict(), std::move(hooks));
 
   QueueConfig config;
   config.ring = base;
