@@ -67,17 +67,19 @@ def read_gtest(outcome, output, status):
 
 
 def read_unittest(outcome, output, status, ran):
-    if int(ran[1]) == 0:  # -k picked none, which newer versions of unittest end with status 5
-        return
     counts = {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", ran[3] or "")}
+    bad = counts.get("failures", 0) + counts.get("errors", 0)
+    if int(ran[1]) == 0 and not bad and not counts.get("skipped"):  # -k picked none, which newer versions end with status 5
+        return
     skipped = [line for line in output.splitlines() if " ... skipped " in line]
     outcome.skipped = [tuple(line.split(" ... skipped ", 1)) for line in skipped]
     blocks = re.findall(r"^={70}\n(?:FAIL|ERROR): (.+)\n(?:.*\n)??-{70}\n((?:.*\n)*?)(?=^={70}$|^-{70}$)", output, re.M)
     outcome.failed = [(name, text.rstrip()) for name, text in blocks]
-    bad = counts.get("failures", 0) + counts.get("errors", 0)
     if bad != len(outcome.failed) or (status != 0) != bool(bad):
         outcome.failed = [(f"{outcome.name} ({ending(status)})", output)] * max(bad, 1)
-    outcome.passed = int(ran[1]) - bad - len(outcome.skipped)
+    # Of a test, several parts may fail; what is done for a whole class is no test, yet fails or skips as one.
+    ended = {name.partition(")")[0] for name, _ in outcome.failed + outcome.skipped}
+    outcome.passed = max(int(ran[1]) - sum(not name.startswith(("setUp", "tearDown")) for name in ended), 0)
 
 
 def run(test, arguments, environment, running):

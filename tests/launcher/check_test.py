@@ -165,6 +165,22 @@ class Sum(Temporary):
         self.assertEqual((status, lines[-1]), (1, "1 passed, 2 failed, 1 skipped"), output)
         self.assertTrue(any(line.startswith("FAILED: test_b") for line in lines), output)
 
+    def test_a_class_that_cannot_be_set_up_has_failed(self):
+        script = ("#!/usr/bin/env python3\nimport unittest\nclass T(unittest.TestCase):\n"
+                  " @classmethod\n def setUpClass(cls): raise ValueError('no oracle')\n"
+                  " def test_a(self): pass\nunittest.main(verbosity=2)\n")
+        status, lines, output = self.run_programs(script)
+        self.assertEqual((status, lines[-1]), (1, "0 passed, 1 failed"), output)
+
+    def test_a_class_that_is_skipped_is_counted(self):
+        script = ("#!/usr/bin/env python3\nimport unittest\nclass T(unittest.TestCase):\n"
+                  " @classmethod\n def setUpClass(cls): raise unittest.SkipTest('no oracle')\n"
+                  " def test_a(self): pass\nclass U(unittest.TestCase):\n def test_b(self):\n"
+                  "  for i in range(3):\n   with self.subTest(i): self.assertEqual(i, 2)\n"
+                  " def test_c(self): pass\nunittest.main(verbosity=2)\n")
+        status, lines, output = self.run_programs(script)
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 2 failed, 1 skipped"), output)
+
     def test_a_program_that_cannot_be_started_has_failed(self):
         status, lines, output = self.run_programs("#!/no/such/interpreter\n", "#!/bin/sh\n")
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"), output)
