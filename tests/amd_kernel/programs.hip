@@ -295,6 +295,79 @@ bool managed() {
   OK(hipFree(p));
   return true;
 }
+// What the host has allocated itself, and what the runtime has allocated on the host.
+bool host() {
+  int n = 2000, *pinned, *p;
+  OK(hipHostMalloc(&pinned, n * 4, hipHostMallocMapped));
+  std::vector<int> own(n + 1024);
+  int* page = (int*)(((uintptr_t)own.data() + 4095) & ~(uintptr_t)4095);
+  for (int i = 0; i < n - 1024; i++) pinned[i] = page[i] = i;
+  OK(hipHostGetDevicePointer((void**)&p, pinned, 0));
+  twice<<<(n + 255) / 256, 256>>>(p, n - 1024);
+  OK(hipHostRegister(page, (n - 1024) * 4, hipHostRegisterDefault));
+  OK(hipHostGetDevicePointer((void**)&p, page, 0));
+  twice<<<(n + 255) / 256, 256>>>(p, n - 1024);
+  OK(hipDeviceSynchronize());
+  for (int i = 0; i < n - 1024; i++) HOLDS(pinned[i] == 2 * i && page[i] == 2 * i);
+  OK(hipHostUnregister(page));
+  OK(hipHostFree(pinned));
+  return true;
+}
+// Each lane keeps a table in scratch, more than a queue has at first.
+__global__ void tables(int* out, int n, int size) {
+  int table[3000], i = blockIdx.x * blockDim.x + threadIdx.x;
+  for (int j = 0; j < size; j++) table[(j * 7 + i) % size] = i + j;
+  int sum = 0;
+  for (int j = 0; j < size; j += 5) sum = sum * 31 + table[j];
+  if (i < n) out[i] = sum;
+}
+bool scratch() {
+  const int n = 96, size = 100;
+  int *p, table[size];
+  std::vector<int> got(n);
+  OK(hipMalloc(&p, n * 4));
+  tables<<<3, 32>>>(p, n, size);
+  OK(hipMemcpy(got.data(), p, n * 4, hipMemcpyDeviceToHost));
+  for (int i = 0; i < n; i++) {
+    for (int j = 0; j < size; j++) table[(j * 7 + i) % size] = i + j;
+    unsigned sum = 0;
+    for (int j = 0; j < size; j += 5) sum = sum * 31 + table[j];
+    HOLDS(got[i] == (int)sum);
+  }
+  OK(hipFree(p));
+  return true;
+}
+// Two devices: each works on memory of its own, copies between them, and one looks into the other's.
+bool peers() {
+  const int n = 3000;
+  int count = 0, *p[2], *copy, can = 0;
+  std::vector<int> v(n), w(n);
+  for (int i = 0; i < n; i++) v[i] = i;
+  OK(hipGetDeviceCount(&count));
+  HOLDS(count == 2);
+  for (int d = 0; d < 2; d++) {
+    OK(hipSetDevice(d));
+    OK(hipMalloc(&p[d], n * 4));
+    OK(hipMemcpy(p[d], v.data(), n * 4, hipMemcpyHostToDevice));
+    for (int i = 0; i <= d; i++) twice<<<(n + 255) / 256, 256>>>(p[d], n);
+    OK(hipDeviceSynchronize());
+  }
+  OK(hipMalloc(&copy, n * 4));
+  OK(hipMemcpyPeer(copy, 1, p[0], 0, n * 4));
+  OK(hipMemcpy(w.data(), copy, n * 4, hipMemcpyDeviceToHost));
+  for (int i = 0; i < n; i++) HOLDS(w[i] == 2 * v[i]);
+  OK(hipDeviceCanAccessPeer(&can, 1, 0));
+  HOLDS(can == 1);
+  OK(hipDeviceEnablePeerAccess(0, 0));
+  twice<<<(n + 255) / 256, 256>>>(p[0], n);
+  OK(hipDeviceSynchronize());
+  OK(hipSetDevice(0));
+  OK(hipMemcpy(w.data(), p[0], n * 4, hipMemcpyDeviceToHost));
+  for (int i = 0; i < n; i++) HOLDS(w[i] == 4 * v[i]);
+  OK(hipMemcpy(w.data(), p[1], n * 4, hipMemcpyDeviceToHost));
+  for (int i = 0; i < n; i++) HOLDS(w[i] == 4 * v[i]);
+  return true;
+}
 bool printing() {
   say<<<2, 32>>>(42);
   OK(hipDeviceSynchronize());
@@ -360,7 +433,8 @@ struct {
     {"properties", properties}, {"vectors", vectors},   {"matrices", matrices}, {"reduction", reduction},
     {"atomics", atomics},       {"copies", copies},     {"events", events},     {"streams", streams},
     {"managed", managed},       {"printing", printing}, {"too_much", too_much}, {"limits", limits},
-    {"fault", fault},           {"trap", trap},
+    {"host", host},             {"scratch", scratch},   {"peers", peers},       {"fault", fault},
+    {"trap", trap},
 };
 int main(int argc, char** argv) {
   int bad = 0;
