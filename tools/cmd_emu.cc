@@ -1,9 +1,12 @@
 // `doorbell emu`: runs a program on an emulated machine with AMD GPUs.
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/amd/fault.h"
 #include "sim/door/door.h"
 #include "tools/commands.h"
 
@@ -12,6 +15,7 @@ namespace {
 
 struct Options {
   std::string gpus = "gfx1030", vram, lenient, trace;
+  bool checks = false;
   std::vector<std::string> command;
 };
 
@@ -23,7 +27,18 @@ Result<std::string> door_path() {
   return (program.parent_path().parent_path() / "sim/door/libdoorbell-door.so").string();
 }
 
+void print_checks() {
+  size_t width = 0;
+  for (const auto& row : sim::amd::check_rows()) width = std::max(width, row.name.size());
+  for (const auto& row : sim::amd::check_rows())
+    fmt::print("{:<{}}  {}\n{:<{}}  ({})\n", row.name, width, row.refuses, "", width, row.source);
+}
+
 Result<int> emulate(const Options& options) {
+  if (options.checks) {
+    print_checks();
+    return 0;
+  }
   // Not CLI11's required(), which would hide what is wrong with the options.
   if (options.command.empty())
     return error(
@@ -46,6 +61,7 @@ void add_emu(CLI::App& app, int& exit_status) {
                       "memory of each card, such as 512M or 8G; default: the real card's");
   command->add_option("--lenient", options->lenient,
                       "strict checks to leave out, with commas; `all` for every one");
+  command->add_flag("--checks", options->checks, "list the strict checks and where each is documented");
   command->add_option("--trace", options->trace, "append a line for each ioctl to this file");
   command->add_option("command", options->command, "the program and its arguments, after --");
   command->footer(

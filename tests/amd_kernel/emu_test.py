@@ -103,6 +103,13 @@ class Launcher(Case):
             self.assertIn(words, result.stderr)
             self.assertTrue(result.stderr.startswith("doorbell: "), result.stderr)
 
+    def test_lists_the_checks_that_can_be_switched_off(self):
+        lines = subprocess.run([PROGRAM, "emu", "--checks"], capture_output=True, text=True, check=True).stdout.splitlines()
+        names = [line.split()[0] for line in lines[::2]]
+        self.assertIn("load-use", names)
+        self.assertTrue(all(line.lstrip().startswith("(") for line in lines[1::2]), lines)
+        self.emu("true", options=["--lenient", ",".join(names)])
+
     def test_passes_signals_on(self):
         child = subprocess.Popen([PROGRAM, "emu", "--", "sh", "-c", "trap 'echo got it; exit 3' TERM; echo ready; sleep 100 & wait"],
                                  stdout=subprocess.PIPE, text=True)
