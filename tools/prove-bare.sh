@@ -24,7 +24,7 @@ if [[ ${INSIDE_NAMESPACE:-} != yes ]]; then
 fi
 
 bare=$(mktemp -d "${TMPDIR:-/tmp}/bare-debian.XXXXXX")
-trap 'umount -l "$bare"/{proc,dev} 2>/dev/null; rm -rf --one-file-system "$bare"' EXIT
+trap 'umount -l "$bare"/{proc,sys,dev} 2>/dev/null; rm -rf --one-file-system "$bare"' EXIT
 exec > >(tee "$log") 2>&1
 
 echo "== debootstrap --variant=minbase --include=git,ca-certificates bookworm"
@@ -53,6 +53,7 @@ while IFS= read -r variable; do
 done < <(env | grep -i -E '^(https?_proxy|no_proxy|all_proxy|pip_(cert|index_url|extra_index_url|proxy|default_timeout)|npm_config_[a-z_]*|ssl_cert_(file|dir)|node_extra_ca_certs|requests_ca_bundle)=')
 
 mount -t proc proc "$bare/proc"
+mount -t sysfs -o ro sysfs "$bare/sys"
 mount --rbind /dev "$bare/dev" # with its terminals and shared memory
 mkdir -p "$bare/root/work"
 git clone -q --no-local "$root" "$bare/root/work/doorbell"
