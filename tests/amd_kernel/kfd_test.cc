@@ -547,7 +547,7 @@ TEST_F(Queues, TheirMemoryStaysMappedAsLongAsTheyLive) {
   QueueParts parts(client);
   ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
   for (uint64_t handle :
-       {parts.ring.handle, parts.read.handle, parts.write.handle, parts.eop.handle, parts.save.handle}) {
+       {parts.ring.handle, parts.read.handle, parts.write.handle, parts.eop->handle, parts.save->handle}) {
     EXPECT_EQ(client.unmap(handle), -EBUSY);
   }
   ASSERT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
@@ -601,7 +601,7 @@ TEST_F(Queues, UpdatesAndMasksAreChecked) {
 TEST_F(Queues, WaveStateIsThatOfASuspendedQueue) {
   QueueParts parts(client);
   ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
-  kfd::GetQueueWaveState args{parts.save.va, 9, 9, parts.args.queue_id, 0};
+  kfd::GetQueueWaveState args{parts.save->va, 9, 9, parts.args.queue_id, 0};
   EXPECT_EQ(client.call(kfd::get_queue_wave_state, args), -EINVAL) << "on the hardware";
   ASSERT_EQ(client.call(kfd::update_queue,
                         kfd::UpdateQueue{parts.ring.va, args.queue_id, parts.args.ring_size, 0, 7}),
