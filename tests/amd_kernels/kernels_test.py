@@ -15,10 +15,7 @@ import program
 GPUS = ("gfx1030", "gfx1100", "gfx1151")
 LEVELS = ("0", "1", "3")
 # What fails, and why. A combination that passes although it stands here fails.
-KNOWN_FAILURES = {
-    ("struct_argument", "gfx1151", "1"): "s_cvt_f32_u32 has no meaning",
-    ("struct_argument", "gfx1151", "3"): "s_cvt_f32_u32 has no meaning",
-}
+KNOWN_FAILURES = {}
 SHARE = 3
 
 

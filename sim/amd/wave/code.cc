@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "sim/amd/wave/context.h"
+#include "sim/amd/wave/memory.h"
 #include "sim/amd/wave/semantics.h"
 
 namespace doorbell::sim::amd {
@@ -29,7 +30,8 @@ Place place(const Operand& x, const OperandRow& o, unsigned wave, unsigned numbe
   p.index = x.index;
   p.bits = o.bits;
   p.count = o.count;
-  p.is_float = o.data == isa::Data::f || o.data == isa::Data::bf;
+  p.brain = o.data == isa::Data::bf;
+  p.is_float = p.brain || o.data == isa::Data::f;
   p.number = static_cast<uint8_t>(number);
   p.high = x.high;
   switch (x.kind) {
@@ -132,16 +134,20 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
   const Row& row = isa::row(op);
   const Semantics& meaning = semantics(op);
   s.run = meaning.run ? meaning.run : run_unknown;
+  if (inst.mods.gds) s.run = run_unknown;
+  if (inst.mods.lds && row.format == Format::mubuf) s.run = buffer_run(row, true);
   s.lanes = meaning.lanes;
   s.saturating = meaning.saturating;
   s.scalar = meaning.scalar;
   s.validity = meaning.validity;
+  s.selects = meaning.selects;
+  s.divides = meaning.divides;
   s.row = static_cast<uint16_t>(op);
   s.inst = &inst;
   unsigned wave = target.wave;
   bool vop = row.format >= Format::vop2 && row.format <= Format::vopd;
   if (row.format == Format::smem || row.format >= Format::ds) s.reach = reach_of(inst, row, wave);
-  bool memory = row.format >= Format::ds;
+  bool memory = row.format >= Format::ds, lanes = s.lanes != nullptr;
   bool atomic_returns = !row.atomic || inst.mods.glc;
 
   Place accumulators[2], masks[2];
@@ -171,12 +177,14 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
         s.d = index;
         s.d_dwords = static_cast<uint8_t>(dwords);
         s.d_bits = o.bits;
+        s.d_count = o.count;
         s.to_scalar = x.kind == Operand::Kind::sgpr;
         s.half = vop && !s.to_scalar && o.bits * o.count < 32;
         s.half_high = x.high || (inst.mods.op_sel >> 3 & 1);
-        if (vop && (o.data == isa::Data::f || o.data == isa::Data::bf)) s.is_float = true;
+        s.d_float = lanes && o.data == isa::Data::f;
         if (o.reads) {
-          if (vop && o.slot != isa::Slot::src0) accumulators[accumulator_count++] = place(x, o, wave, 7);
+          if ((vop || lanes) && o.slot != isa::Slot::src0)
+            accumulators[accumulator_count++] = place(x, o, wave, 7);
           s.reads_d = true;
         }
       }
@@ -184,15 +192,17 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     }
     if (memory) continue;
     Place p = place(x, o, wave, source_number(o.slot));
-    if (vop && p.is_float) s.is_float = true;
+    if (lanes && p.is_float) s.is_float = true;
     if (p.kind == Place::mask) masks[mask_count++] = p;
     else if (s.sources < std::size(s.s)) s.s[s.sources++] = p;
   }
   auto append = [&](const Place& p) {
     if (s.sources < std::size(s.s)) s.s[s.sources++] = p;
   };
+  for (unsigned i = 0; i < accumulator_count; ++i) append(accumulators[i]);
+  s.is_float |= s.d_float;
+  s.mode32 = s.d_dwords ? s.d_bits == 32 : s.sources > 0 && s.s[0].bits == 32;
   if (vop) {
-    for (unsigned i = 0; i < accumulator_count; ++i) append(accumulators[i]);
     for (unsigned i = 0; i < mask_count; ++i) append(masks[i]);
     if (row.reads & isa::implicit::vcc) {
       Place p;
@@ -207,9 +217,10 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     }
     s.mix = row.name.starts_with("v_fma_mix");
     if (row.name == "v_fma_mixhi_f16") s.half_high = true;
-    s.mode32 = s.d_dwords ? s.d_bits == 32 : s.sources > 0 && s.s[0].bits == 32;
+    if (row.name.find("_class_") != std::string_view::npos) s.is_float = false;  // looks at bits
     s.plain = !modified(inst, s);
   }
+  if (row.name == "s_cvt_hi_f32_f16") s.s[0].high = true;
   s.reads_scc = row.reads & isa::implicit::scc;
   s.writes_scc = row.writes & isa::implicit::scc;
   s.writes_exec = !vop && ((row.writes & isa::implicit::exec) ||
@@ -322,7 +333,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
       s.bytes = static_cast<uint8_t>(decoded->length);
       if (s.lanes) {
         resolve(s, target_, code->constants);
-        s.run = simd().handler(s);
+        if (isa::is_vop(isa::row(op).format)) s.run = simd().handler(s);
       }
       for (unsigned i = 0; i < s.touches; ++i) {
         if (s.touch[i].vector)

@@ -256,11 +256,12 @@ void set_mode(Wave& w, uint32_t mode) {
   constexpr uint32_t round[] = {0x0000, 0x4000, 0x2000,
                                 0x6000};  // MXCSR.RC of nearest even, +inf, -inf, zero
   auto mxcsr = [&](uint32_t rounding, uint32_t denormals) {
-    return 0x1f80u | round[rounding & 3] | (denormals & 1 ? 0 : 0x0040u) | (denormals & 2 ? 0 : 0x8000u);
+    return 0x1f80u | round[rounding & 3] | (denormals & 2 ? 0 : 0x8000u);  // FTZ
   };
   w.mxcsr32 = mxcsr(mode, mode >> 4);
   w.mxcsr64 = mxcsr(mode >> 2, mode >> 6);
-  w.mode_plain = (mode & 0xff) == 0xf0;
+  constexpr uint32_t plain = 0x2f0, matters = 0x8002ff;  // all of them, IEEE, FP16_OVFL
+  w.mode_plain = (mode & matters) == plain;
 }
 bool round_mode(Wave& w, const Instruction& s) {
   set_mode(w, (w.mode & ~0xfu) | (static_cast<uint32_t>(s.k) & 0xf));
@@ -369,10 +370,20 @@ bool memtime(Wave& w, const Instruction& s) {
   return true;
 }
 
+// Messages that a compute wave may send: SIDefines.h, SendMsg. The others are for geometry and pixels.
+bool is_message(const Context& c, uint32_t id) {
+  constexpr uint32_t gfx10 = 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 10 | 1u << 11,
+                     gfx11 = 1u << 1 | 1u << 3;
+  return id < 16 && ((c.gfx10() ? gfx10 : gfx11) >> id & 1);
+}
 bool sendmsg(Wave& w, const Instruction& s) {
+  auto id = static_cast<uint32_t>(s.k) & (w.context->gfx10() ? 15 : 255);
+  if (!is_message(*w.context, id) && !violates(w, s, Check::illegal_instruction,
+                                               fmt::format("message {} is none of a compute kernel's", id)))
+    return false;
   ++w.smem;  // messages count in lgkmcnt
   w.outstanding = 1;
-  if ((s.k & 15) == 1) {  // MSG_INTERRUPT
+  if (id == 1) {  // MSG_INTERRUPT
     if (w.sv[reg::m0] != ~uint32_t{0} &&
         !violates(w, s, Check::invalid_scalar, "m0 is data that nobody wrote"))
       return false;

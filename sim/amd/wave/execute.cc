@@ -145,7 +145,10 @@ bool check_due(Wave& w, const Instruction& s) {
 
 bool run_unknown(Wave& w, const Instruction& s) {
   Fault fault;
-  fault.text = fmt::format("the emulator gives {} no meaning", isa::rows()[s.row].name);
+  std::string_view why = why_refused(static_cast<isa::Op>(s.row));
+  if (why.empty() && s.inst->mods.gds) why = "global data share is not given to this process";
+  fault.text =
+      fmt::format("{} cannot be executed{}{}", isa::rows()[s.row].name, why.empty() ? "" : ": ", why);
   return raise(w, &s, w.block->pc + s.offset, Check::illegal_instruction, std::move(fault));
 }
 

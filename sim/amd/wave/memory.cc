@@ -421,7 +421,12 @@ bool run_memory(Wave& w, const Instruction& s) {
     put(w, t, static_cast<uint32_t>(s.reach.d), static_cast<uint32_t>(std::countr_zero(left)), none, ~0u);
   }
   if (!vector(w, s, t, a, offsets, pieces) && !lane_by_lane(w, s, t, a, offsets, pieces)) return false;
-  count(w, doorbell::amd::rows()[s.row].format, s.reach.returns ? s.reach.d : -1, dwords * pieces,
+  bool tfe = s.inst->mods.tfe && s.reach.returns;  // a status behind the data: no page is missing
+  for (uint64_t left = tfe ? w.exec() : 0; left; left &= left - 1) {
+    set_lane(w, static_cast<uint32_t>(s.reach.d) + dwords, static_cast<uint32_t>(std::countr_zero(left)), 0,
+             true);
+  }
+  count(w, doorbell::amd::rows()[s.row].format, s.reach.returns ? s.reach.d : -1, dwords * pieces + tfe,
         !s.reach.returns, {.lds = (a.exec & a.lds) != 0, .memory = (a.exec & ~a.lds) != 0});
   return true;
 }

@@ -76,4 +76,8 @@ struct Parts {
 // flat_load and flat_store.
 void count(Wave&, doorbell::amd::Format, int first, unsigned dwords, bool stores, Parts parts = {});
 
+// The handler of a buffer instruction that converts formats, or (`lds`, or by its name) loads to LDS; null of
+// others.
+Run buffer_run(const doorbell::amd::Row&, bool lds);
+
 }  // namespace doorbell::sim::amd

@@ -2,10 +2,30 @@
 
 #include <unordered_map>
 
+#include "sim/amd/wave/memory.h"
+
 namespace doorbell::sim::amd {
 namespace {
 
 namespace isa = doorbell::amd;
+
+// What the instruction set has and no compute kernel of ours can use.
+struct Refused {
+  std::string_view name, why;
+};
+constexpr Refused refused[] = {
+    {"v_illegal", "zeros, which code never reaches, are an instruction that traps"},
+    {"ds_gws_sema_release_all", "global wave sync is not given to this process"},
+    {"ds_gws_init", "global wave sync is not given to this process"},
+    {"ds_gws_sema_v", "global wave sync is not given to this process"},
+    {"ds_gws_sema_br", "global wave sync is not given to this process"},
+    {"ds_gws_sema_p", "global wave sync is not given to this process"},
+    {"ds_gws_barrier", "global wave sync is not given to this process"},
+    {"ds_ordered_count", "only pixel shaders are ordered"},
+    {"ds_add_gs_reg_rtn", "only geometry shaders have stream-out registers"},
+    {"ds_sub_gs_reg_rtn", "only geometry shaders have stream-out registers"},
+    {"ds_bvh_stack_rtn_b32", "it walks what image_bvh_intersect_ray found, which needs a texture unit"},
+};
 
 // Rows that put bits of several sources together: the result is known where any of them is.
 constexpr std::string_view merging[] = {
@@ -43,6 +63,7 @@ std::vector<Semantics> build() {
   for (size_t i = 0; i < all.size(); ++i) {
     const isa::Row& row = isa::rows()[i];
     if (!all[i].run && is_transfer(static_cast<uint16_t>(i))) all[i].run = run_memory;
+    if (Run run = buffer_run(row, false)) all[i].run = run;
     // "v_cmpx_lt_f32" compares as "v_cmp_lt_f32" does, "v_dual_add_f32" adds as "v_add_f32" does.
     std::string base(row.name);
     if (base.starts_with("v_cmpx_")) base.erase(5, 1);
@@ -51,16 +72,37 @@ std::vector<Semantics> build() {
       if (auto at = index.find(base); at != index.end()) all[i] = all[at->second];
     }
   }
+  // "s_add_f32" computes as "v_add_f32" does.
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::string name(isa::rows()[i].name);
+    if (all[i].run || !name.starts_with("s_")) continue;
+    name = name == "s_cvt_hi_f32_f16" ? "v_cvt_f32_f16" : "v_" + name.substr(2);
+    if (auto at = index.find(name); at != index.end() && all[at->second].lanes) {
+      all[i] = all[at->second];
+      all[i].run = best.scalar_float;
+    }
+  }
   for (std::string_view name : merging) all[index.at(name)].validity = Validity::any;
   for (std::string_view name : selecting) all[index.at(name)].validity = Validity::select;
   for (std::string_view name : rising) all[index.at(name)].validity = Validity::rising;
-  for (size_t i = 0; i < all.size(); ++i) {  // packed halves are independent
-    if (isa::rows()[i].name.starts_with("v_pk_")) all[i].validity = Validity::any;
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::string_view name = isa::rows()[i].name;
+    auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
+    if (name.starts_with("v_pk_")) all[i].validity = Validity::any;  // halves are independent
+    all[i].selects = has("_min") || has("_max") || has("_med3_");
+    all[i].divides = has("_rcp_") || has("_rsq_") || has("_log_") || has("_div_fixup_");
   }
   return all;
 }
 
 }  // namespace
+
+std::string_view why_refused(isa::Op op) {
+  for (const Refused& row : refused) {
+    if (row.name == isa::row(op).name) return row.why;
+  }
+  return {};
+}
 
 const Semantics& semantics(isa::Op op) {
   static const std::vector<Semantics> all = build();

@@ -10,7 +10,7 @@
 //
 // and, for a new valu file, its rows in struct Simd (valu.h) and valu.cc. Names are those of the instruction
 // table (the newest manual's); a name that it lacks, or one bound twice, aborts at start-up. A row without
-// meaning is a fault when it is executed, and tests/amd_wave lists those. VOPD's halves mean what the rows do
+// meaning is a fault when it is executed; why_refused() says why. VOPD's halves mean what the rows do
 // that they are named after.
 //
 // Handlers need not look after exec, modifiers, DPP, SDWA, validity, waits or rounding modes: valu.cc and
@@ -51,8 +51,11 @@ struct Semantics {
   LaneFunction lanes = nullptr, saturating = nullptr;
   ScalarFunction scalar = nullptr;
   Validity validity = Validity::all;
+  bool selects = false, divides = false;  // as in Instruction
 };
 const Semantics& semantics(doorbell::amd::Op op);
+// Why a row has none, if it is one that no compute kernel can use; else empty.
+std::string_view why_refused(doorbell::amd::Op op);
 
 // The generic handler of salu_rows().
 bool run_scalar(Wave&, const Instruction&);

@@ -4,6 +4,7 @@
 
 #include "codegen/isa/amd/inst.h"
 #include "sim/amd/wave/float16.h"
+#include "sim/amd/wave/float_mode.h"
 #include "sim/amd/wave/lanes.h"
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
@@ -214,10 +215,13 @@ void modify(const Wave& w, const Instruction& s, const Place& p, Source& source,
   }
   if (s.mix) {  // op_sel_hi says f16, op_sel which half; neg_hi is abs
     if (n < 3) {
-      bool half = bit(mods.op_sel_hi, n), high = bit(mods.op_sel, n);
+      bool half = bit(mods.op_sel_hi, n), high = bit(mods.op_sel, n), flush = mode::flushes_sources(w, 16);
       uint32_t keep = bit(mods.neg_hi, n) ? 0x7fffffff : ~0u, flip = bit(mods.neg, n) ? 0x80000000 : 0;
       map([=](uint32_t x) {
-        if (half) x = bits_of<uint32_t>(wide(f16{static_cast<uint16_t>(high ? x >> 16 : x)}));
+        if (half) {
+          auto bits = static_cast<uint16_t>(high ? x >> 16 : x);
+          x = bits_of<uint32_t>(wide(f16{flush ? Half::flushed(bits) : bits}));
+        }
         return (x & keep) ^ flip;
       });
     }
@@ -241,42 +245,7 @@ void modify(const Wave& w, const Instruction& s, const Place& p, Source& source,
   }
 }
 
-// ---- passes over results ----
-
-// omod multiplies by 2, 4 or 1/2, clamp limits to [0, 1]; a NaN becomes 0 where DX10_CLAMP is set (RDNA3
-// ISA 7.2.3).
-template <class T>
-T finish(T x, uint32_t omod, bool clamp, bool nan_to_zero) {
-  if (omod == 1) x *= T{2};
-  if (omod == 2) x *= T{4};
-  if (omod == 3) x *= T{0.5};
-  if (clamp) {
-    if (x != x) return nan_to_zero ? T{0} : x;
-    x = x > T{0} ? x : T{0};
-    x = x < T{1} ? x : T{1};
-  }
-  return x;
-}
-
-void finish_lanes(const Wave& w, const Instruction& s, uint32_t* d) {
-  const Modifiers& mods = s.inst->mods;
-  bool nan_to_zero = w.mode >> 8 & 1;
-  for (uint32_t i = 0; i < w.stride; ++i) {
-    if (s.d_bits == 64) {
-      store_lane(d, i, w.stride,
-                 finish(load_lane<double>(d, i, w.stride), mods.omod, mods.clamp, nan_to_zero));
-    } else if (s.d_bits == 32) {
-      store_lane(d, i, w.stride,
-                 finish(load_lane<float>(d, i, w.stride), mods.omod, mods.clamp, nan_to_zero));
-    } else {  // one half, or two
-      auto half = [&](uint32_t x) {
-        return uint32_t{
-            narrow(finish(wide(f16{static_cast<uint16_t>(x)}), mods.omod, mods.clamp, nan_to_zero)).bits};
-      };
-      d[i] = s.half ? half(d[i]) : half(d[i] & 0xffff) | half(d[i] >> 16) << 16;
-    }
-  }
-}
+// ---- results ----
 
 void write_mask(Wave& w, const Instruction& s, uint64_t bits, uint64_t known) {
   w.s[s.m] = static_cast<uint32_t>(bits);
@@ -285,6 +254,30 @@ void write_mask(Wave& w, const Instruction& s, uint64_t bits, uint64_t known) {
     w.s[s.m + 1] = static_cast<uint32_t>(bits >> 32);
     w.sv[s.m + 1] = static_cast<uint32_t>(known >> 32);
   }
+}
+
+// The lanes' function, as MODE and the modifiers of the result change it.
+void compute(const Wave& w, const Instruction& s, Lanes& lanes) {
+  const Modifiers& mods = s.inst->mods;
+  if (mods.clamp && s.saturating) return s.saturating(lanes);
+  bool other_mode = s.is_float && !w.mode_plain;
+  if (!other_mode && !(s.d_float && mods.clamp)) return s.lanes(lanes);
+  const uint32_t* before[4] = {lanes.s[0], lanes.s[1], lanes.s[2], lanes.s[3]};
+  Buffer prepared[4];
+  uint32_t saved = _mm_getcsr();
+  if (other_mode) {
+    for (uint32_t i = 0; i < s.sources; ++i) {
+      const Place& p = s.s[i];
+      if (!prepares(w, s, p)) continue;
+      __builtin_memcpy(prepared[i].word, lanes.s[i], lanes.stride * p.dwords * 4);
+      prepare(w, s, p, prepared[i].word, lanes.stride);
+      lanes.s[i] = prepared[i].word;
+    }
+    _mm_setcsr(s.mode32 ? w.mxcsr32 : w.mxcsr64);
+  }
+  s.lanes(lanes);
+  if (s.d_float) finish(w, s, before, lanes.d, lanes.stride);
+  if (other_mode) _mm_setcsr(saved);
 }
 
 // Any instruction, any modifiers, any exec.
@@ -310,16 +303,7 @@ __attribute__((noinline)) bool general(Wave& w, const Instruction& s) {
   Buffer d, m;
   lanes.d = d.word;
   lanes.m = m.word;
-  uint32_t saved = 0;
-  bool other_mode = s.is_float && !w.mode_plain;
-  if (other_mode) {
-    saved = _mm_getcsr();
-    _mm_setcsr(s.mode32 ? w.mxcsr32 : w.mxcsr64);
-  }
-  bool saturate = mods.clamp && s.saturating;
-  (saturate ? s.saturating : s.lanes)(lanes);
-  if (!s.plain && !saturate && (mods.omod || mods.clamp) && s.is_float) finish_lanes(w, s, d.word);
-  if (other_mode) _mm_setcsr(saved);
+  compute(w, s, lanes);
 
   if (s.d_dwords) {
     if (s.half) {  // the other half stays
@@ -427,6 +411,34 @@ bool lean(Wave& w, const Instruction& s) {
   return true;
 }
 
+// A float instruction of the scalar unit computes as the vector instruction of its name, for one lane.
+bool scalar_float(Wave& w, const Instruction& s) {
+  constexpr uint32_t one = 32;  // lanes of which the first counts
+  Buffer buffer[4];
+  Register d, m;
+  Lanes lanes{};
+  lanes.stride = one;
+  lanes.d = d;
+  lanes.m = m;
+  bool known = true;
+  for (uint32_t i = 0; i < s.sources; ++i) {
+    const Place& p = s.s[i];
+    Source source = fetch(w, p, buffer[i]);
+    known &= source.valid != 0;
+    spread(source.lanes[0] >> (p.high ? 16 : 0), buffer[i].word, one);
+    lanes.s[i] = buffer[i].word;
+  }
+  compute(w, s, lanes);
+  if (s.writes_scc) {
+    w.scc = m[0] & 1;
+    w.scc_valid = known;
+  } else {
+    w.s[s.d] = s.d_bits * s.d_count == 16 ? d[0] & 0xffff : d[0];  // the upper half becomes zero
+    w.sv[s.d] = known ? ~uint32_t{0} : 0;
+  }
+  return true;
+}
+
 Run handler(const Instruction& s) {
   if (!s.plain || s.validity != Validity::all || s.to_scalar || s.sources == 0 || s.sources > 3) return valu;
   for (uint32_t i = 0; i < s.sources; ++i) {
@@ -458,6 +470,7 @@ const Simd& table() {
   static const Simd all = {
       DOORBELL_SIMD_NAME,
       valu,
+      scalar_float,
       handler,
       lane_memory(),
       {integer_rows(), float_rows(), convert_rows(), half_rows(), packed_rows(), special_rows()}};

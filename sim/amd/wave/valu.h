@@ -41,6 +41,7 @@ struct LaneMemory {
 struct Simd {
   const char* name;
   Run valu;                            // executes any vector instruction with a LaneFunction
+  Run scalar_float;                    // executes a scalar instruction with a LaneFunction
   Run (*handler)(const Instruction&);  // the fastest one for this instruction
   LaneMemory memory;
   LaneRows families[6];

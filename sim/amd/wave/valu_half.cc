@@ -20,6 +20,13 @@ inline uint16_t normalised(float x, bool is_signed) {
 }
 inline uint32_t pair(uint16_t low, uint16_t high) { return low | static_cast<uint32_t>(high) << 16; }
 
+inline f16 towards_zero(float x) {
+  f16 near = narrow(x);
+  float back = wide(near);
+  bool beyond = x < 0 ? back < x : back > x;
+  return {static_cast<uint16_t>(near.bits - (beyond ? 1 : 0))};
+}
+
 inline int exponent(f16 x) { return x.bits >> 10 & 31; }
 inline bool is_finite(f16 x) { return exponent(x) != 31; }
 
@@ -96,6 +103,13 @@ const LaneRow rows[] = {
     {"v_cvt_i16_f16", LANES([](f16 a) { return truncated<int16_t>(wide(a), -32768.0f, 32767.0f); })},
     {"v_cvt_norm_i16_f16", LANES([](f16 a) { return normalised(wide(a), true); })},
     {"v_cvt_norm_u16_f16", LANES([](f16 a) { return normalised(wide(a), false); })},
+    {"v_cvt_pk_rtz_f16_f32",
+     LANES([](float a, float b) { return pair(towards_zero(a).bits, towards_zero(b).bits); })},
+    // One byte of four, rounded as MODE says.
+    {"v_cvt_pk_u8_f32", LANES([](float a, uint32_t b, uint32_t c) {
+       uint32_t at = 8 * (b & 3), value = truncated<uint8_t>(__builtin_rintf(a), 0.0f, 255.0f);
+       return (c & ~(0xffu << at)) | value << at;
+     })},
     {"v_pack_b32_f16", LANES([](f16 a, f16 b) { return pair(a.bits, b.bits); })},
     {"v_cvt_pk_norm_i16_f16",
      LANES([](f16 a, f16 b) { return pair(normalised(wide(a), true), normalised(wide(b), true)); })},

@@ -186,6 +186,25 @@ inline float cube(float x, float y, float z, int which) {
     default: return 2.0f * (is_z ? z : is_y ? y : x);
   }
 }
+// 2 / pi, 1201 bits of it, the first one worth 1/2.
+constexpr uint64_t two_over_pi[] = {
+    0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
+    0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4,
+    0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d,
+    0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b0000,
+};
+// The 53 bits of it that `segment` and the size of x choose, for the reduction of x (RDNA3 ISA,
+// V_TRIG_PREOP_F64).
+inline double trig_preop(double x, uint32_t segment) {
+  uint32_t shift = (segment & 31) * 53;
+  int e = exponent(x);
+  if (e > 1077) shift += static_cast<uint32_t>(e) - 1077;
+  if (shift >= 1201) return 0;
+  uint32_t word = shift / 64, at = shift % 64;
+  uint64_t bits = two_over_pi[word] << at;
+  if (at != 0 && word + 1 < sizeof two_over_pi / 8) bits |= two_over_pi[word + 1] >> (64 - at);
+  return scaled(static_cast<double>(bits >> 11), -53 - static_cast<int>(shift) + (e >= 1968 ? 128 : 0));
+}
 // dx9: 0 times anything is 0.
 inline float zero_product(float a, float b) { return a == 0 || b == 0 ? 0.0f : a * b; }
 
@@ -264,6 +283,7 @@ const LaneRow rows[] = {
      LANES([](float a, float b, float c) { return a == 0 || b == 0 ? c : fused(a, b, c); })},
     {"v_fmac_dx9_zero_f32",
      LANES([](float a, float b, float c) { return a == 0 || b == 0 ? c : fused(a, b, c); })},
+    {"v_trig_preop_f64", LANES([](double a, uint32_t b) { return trig_preop(a, b); })},
     {"v_cubeid_f32", LANES([](float a, float b, float c) { return cube(a, b, c, 0); })},
     {"v_cubesc_f32", LANES([](float a, float b, float c) { return cube(a, b, c, 1); })},
     {"v_cubetc_f32", LANES([](float a, float b, float c) { return cube(a, b, c, 2); })},

@@ -46,6 +46,7 @@ struct Place {
   uint8_t bits = 32;   // of one element: what neg, abs and SDWA work on
   uint8_t count = 1;   // elements
   bool is_float = false;
+  bool brain = false;  // bf16, which no mode concerns
   bool high = false;   // the upper half of a 16-bit operand
   uint8_t number = 0;  // bit of this source in neg, abs, op_sel; 7: has none
   uint64_t value = 0;  // constant
@@ -120,14 +121,18 @@ struct Instruction {
   bool plain = false;      // of VOP: no modifier, 32-bit registers written whole
   bool half = false;       // 16-bit destination: the other half stays
   bool half_high = false;  // ... and the upper half is written
-  bool is_float = false;   // of VOP: rounding and denormal modes of MODE matter
+  bool is_float = false;   // of what has a LaneFunction: MODE matters
+  bool d_float = false;    // ... and the result is a float
   bool mode32 = false;     // ... those of f32
+  bool selects = false;    // ... minimum and maximum: the result is one of the sources
+  bool divides = false;    // ... infinite results are exact
   bool mix = false;        // v_fma_mix*: sources are f32, or halves that op_sel picks
   Validity validity = Validity::all;
   bool writes_exec = false;  // of SALU
   bool reads_scc = false, writes_scc = false;
   bool reads_d = false;  // of SALU: the destination's old value
   uint8_t d_bits = 32;   // of one element of the destination
+  uint8_t d_count = 1;   // elements
   uint8_t d_dwords = 0;
   uint8_t m_dwords = 0;  // 0: writes no mask
   uint16_t d = 0;        // VGPR or scalar register
@@ -164,7 +169,7 @@ struct Wave {
 
   // MODE and what is derived from it.
   uint32_t mode = 0;
-  bool mode_plain = true;                       // rounds to nearest even, keeps denormals everywhere
+  bool mode_plain = true;  // rounds to nearest even, keeps denormals everywhere, IEEE mode
   uint32_t mxcsr32 = 0x1f80, mxcsr64 = 0x1f80;  // for f32, and for f16 and f64
 
   // Strict state.
