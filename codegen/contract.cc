@@ -23,102 +23,41 @@ const Node* inner_sum(const Node* value) {
   if (value->is(Op::Cast) && value->dtype == dtype::f32 && adds_up(value->src[0], dtype::i32) &&
       value->src[0]->src[1]->src[0]->is_const(static_cast<double>(block)))
     return value;
-  if (!value->is(Op::Mul) && !value->is(Op::Add)) return nullptr;
-  const Node *a = inner_sum(value->src[0]), *b = inner_sum(value->src[1]);
-  return a && b ? nullptr : a ? a : b;
+  if (!value->is(Op::Mul) && !value->is(Op::Add) && !value->is(Op::Fma)) return nullptr;
+  const Node* found = nullptr;
+  for (const Node* s : value->src)
+    if (const Node* sum = inner_sum(s)) {
+      if (found) return nullptr;
+      found = sum;
+    }
+  return found;
 }
 
-class Contracter {
+// Four products at a time.
+class Packer {
  public:
-  Contracter(Graph& graph, Simplifier& simplify, const LaneTarget& target)
-      : g_(graph), simplify_(simplify), target_(target), lanes_(1) {
-    while (2 * lanes_ <= std::min(target.lanes, block_lanes)) lanes_ *= 2;
-  }
+  Packer(Graph& graph, Simplifier& simplify, int lanes, std::span<const size_t> units)
+      : g_(graph), simplify_(simplify), lanes_(lanes), units_(units) {}
 
-  Blocks run(const Node* sink) {
-    if (!find(sink)) return {sink, 0};
-    Memo replaced;
-    for (const Node* reduce : sums_) replaced[reduce] = over_lanes(reduce);
-    return {simplify_(substitute(g_, sink, replaced)), lanes_};
+  // Elements first .. first + 3 of a sum, added up by a unit; null where none takes them.
+  const Node* by_unit(const Node* sum, const Node* first) { return by_unit(elements(sum, first)); }
+  const Node* added(const Node* sum, const Node* first) {
+    const Four e = elements(sum, first);
+    if (const Node* unit = by_unit(e)) return unit;
+    return g_.alu(Op::Add, {g_.alu(Op::Add, {e[0], e[1]}), g_.alu(Op::Add, {e[2], e[3]})});
   }
 
  private:
-  const Node* number(int64_t v) { return g_.constant_int(dtype::index, v); }
-  const Node* add(const Node* a, const Node* b) { return g_.alu(Op::Add, {a, b}); }
-  const Node* lane() { return lanes_ == 1 ? number(0) : g_.make(Op::Lane, dtype::index, {}, {lanes_}); }
-
-  // The sums. Are they, and the blocks' own, all of the kernel's reductions?
-  bool find(const Node* sink) {
-    std::unordered_set<const Node*> inner;
-    size_t reductions = 0;
-    for (const Node* n : topological(std::span(&sink, 1))) {
-      if (!n->is(Op::Reduce)) continue;
-      ++reductions;
-      if (adds_up(n, dtype::i32)) {
-        // Parts of a sum that wraps would not add up to it.
-        constexpr int64_t most = (int64_t{1} << 31) / block - 1;
-        const Bounds e = simplify_.bounds(n->src[0]);
-        if (e.min < -most || e.max > most) return false;
-        continue;
-      }
-      const Node* sum = adds_up(n, dtype::f32) ? inner_sum(n->src[0]) : nullptr;
-      if (!sum || (!sums_.empty() && sums_[0]->src[1]->src[0] != n->src[1]->src[0])) return false;
-      sums_.push_back(n);
-      inner.insert(sum->src[0]);
-    }
-    return !sums_.empty() && reductions == sums_.size() + inner.size();
-  }
-
-  const Node* over_lanes(const Node* reduce) {
-    // All sums share a loop.
-    const Node* range = sums_[0]->src[1];
-    const Node* value = substitute(g_, reduce->src[0], {{reduce->src[1], range}});
-    std::vector<const Node*> parts;
-    for (int p = 0; p < block_lanes; p += lanes_)
-      parts.push_back(g_.make(Op::Reduce, dtype::f32, {part(value, p), range}, {reduce->arg[0], 1}));
-    for (int step = block_lanes / 2; step > 0; step /= 2) {
-      if (step >= lanes_) {
-        const auto half = static_cast<size_t>(step / lanes_);
-        for (size_t i = 0; i < half; ++i) parts[i] = add(parts[i], parts[i + half]);
-      } else {
-        parts[0] = add(parts[0], g_.make(Op::LaneXor, dtype::f32, {parts[0]}, {step}));
-      }
-    }
-    return parts[0];
-  }
-
-  // `value` for lanes p, p + 1, ... of the block's.
-  const Node* part(const Node* value, int p) {
-    if (value->is(Op::Cast))
-      return g_.cast(lane_sum(value->src[0], g_.alu(Op::Mul, {add(lane(), number(p)), number(per_lane)})),
-                     dtype::f32);
-    const size_t with = inner_sum(value->src[0]) ? 0 : 1;
-    const Node *linear = part(value->src[with], p), *other = value->src[1 - with];
-    if (value->is(Op::Mul)) return g_.alu(Op::Mul, {other, linear});
-    // The others add what it gives there, too: so they round as often.
-    return add(linear, in_first_lane(other, p));
-  }
-  // A product by its first factor, which a tile's copies may share.
-  const Node* in_first_lane(const Node* n, int p) {
-    if (n->is(Op::Mul)) return g_.alu(Op::Mul, {in_first_lane(n->src[0], p), n->src[1]});
-    const Node* first = g_.alu(Op::Eq, {add(lane(), number(p)), number(0)});
-    return g_.make(Op::Where, n->dtype, {first, n, g_.constant_bits(n->dtype, 0)});
-  }
-
-  // The i32 of one lane: elements first .. first + 3.
-  const Node* lane_sum(const Node* inner, const Node* first) {
-    Four e{};
-    for (int64_t i = 0; i < per_lane; ++i)
-      e[static_cast<size_t>(i)] =
-          simplify_(substitute(g_, inner->src[0], {{inner->src[1], add(first, number(i))}}));
-    if (const Node* unit = by_unit(e)) return unit;
-    return add(add(e[0], e[1]), add(e[2], e[3]));
-  }
-
-  // ---- rows
-
   using Four = std::array<const Node*, per_lane>;
 
+  Four elements(const Node* sum, const Node* first) {
+    Four e{};
+    for (int64_t i = 0; i < per_lane; ++i) {
+      const Node* at = g_.alu(Op::Add, {first, g_.constant_int(dtype::index, i)});
+      e[static_cast<size_t>(i)] = simplify_(substitute(g_, sum->src[0], {{sum->src[1], at}}));
+    }
+    return e;
+  }
   static Four sources(const Four& four, size_t s) {
     Four out{};
     for (size_t i = 0; i < four.size(); ++i) out[i] = four[i]->src[s];
@@ -136,7 +75,7 @@ class Contracter {
   // The sum of four products by the best row that takes such factors; null where there is none.
   const Node* by_unit(const Four& e) {
     if (!std::ranges::all_of(e, [](const Node* n) { return n->is(Op::Mul); })) return nullptr;
-    for (size_t row : target_.units) {
+    for (size_t row : units_) {
       const MatrixUnit& unit = matrix_units[row];
       if (unit.k != per_lane || unit.n != lanes_ || unit.acc != dtype::i32) continue;
       for (size_t s : {0, 1}) {
@@ -202,13 +141,17 @@ class Contracter {
         // What comes in from the byte above must not be looked at.
         const Node* by = n->src[1];
         const Bounds count = simplify_.bounds(by);
-        if (count.min < 0 || count.max > 7 || (keep & ~(0xffu >> count.max))) return nullptr;
+        if (count.min < 0 || count.max > 7) return nullptr;
+        const uint32_t own = 0xffu >> count.max;
+        if ((keep & ~own) && count.min != count.max) return nullptr;
         for (const Node* f : four) {
           const Bounds b = simplify_.bounds(f->src[0]);
           if (f->src[1] != by || b.min < 0 || b.max > 0xff) return nullptr;
         }
         const Node* x = pack(sources(four, 0), 0xff);
-        return x ? g_.alu(Op::Shr, {x, g_.cast(by, dtype::u32)}) : nullptr;
+        if (!x) return nullptr;
+        x = g_.alu(Op::Shr, {x, g_.cast(by, dtype::u32)});
+        return keep & ~own ? g_.alu(Op::And, {x, word(own * 0x01010101)}) : x;
       }
       case Op::Load: {
         if (n->dtype.bits != 8 || n->src[0]->dtype.bytes() != 1) return nullptr;
@@ -226,15 +169,117 @@ class Contracter {
 
   Graph& g_;
   Simplifier& simplify_;
-  const LaneTarget& target_;
   int lanes_;
-  std::vector<const Node*> sums_;
+  std::span<const size_t> units_;
+};
+
+// One sum over lanes.
+class Spreader {
+ public:
+  Spreader(Graph& graph, Simplifier& simplify, int lanes, std::span<const size_t> units)
+      : g_(graph), lanes_(lanes), packer_(graph, simplify, lanes, units) {}
+
+  const Node* spread(const Node* sum) {
+    std::vector<const Node*> parts;
+    for (int p = 0; p < block_lanes; p += lanes_)
+      parts.push_back(g_.make(Op::Reduce, dtype::f32, {part(sum->src[0], p), sum->src[1]}, {sum->arg[0], 1}));
+    for (int step = block_lanes / 2; step > 0; step /= 2) {
+      if (step >= lanes_) {
+        const auto half = static_cast<size_t>(step / lanes_);
+        for (size_t i = 0; i < half; ++i) parts[i] = add(parts[i], parts[i + half]);
+      } else {
+        parts[0] = add(parts[0], g_.make(Op::LaneXor, dtype::f32, {parts[0]}, {step}));
+      }
+    }
+    return parts[0];
+  }
+
+ private:
+  const Node* number(int64_t v) { return g_.constant_int(dtype::index, v); }
+  const Node* add(const Node* a, const Node* b) { return g_.alu(Op::Add, {a, b}); }
+  const Node* lane() { return lanes_ == 1 ? number(0) : g_.make(Op::Lane, dtype::index, {}, {lanes_}); }
+
+  // `value` for lanes p, p + 1, ... of the block's.
+  const Node* part(const Node* value, int p) {
+    if (value->is(Op::Cast)) {
+      const Node* first = g_.alu(Op::Mul, {add(lane(), number(p)), number(per_lane)});
+      return g_.cast(packer_.added(value->src[0], first), dtype::f32);
+    }
+    std::vector<const Node*> src(value->src.begin(), value->src.end());
+    size_t with = 0;
+    while (!inner_sum(src[with])) ++with;
+    src[with] = part(src[with], p);
+    // What is added to the multiple: of a sum either side, of an fma the last source or the product of the
+    // others.
+    if (value->is(Op::Add)) src[1 - with] = in_first_lane(src[1 - with], p);
+    if (value->is(Op::Fma)) src[with == 2 ? 0 : 2] = in_first_lane(src[with == 2 ? 0 : 2], p);
+    return g_.make(value->op, value->dtype, src);
+  }
+  // 0 in other lanes. A product by its first factor, which a tile's copies may share.
+  const Node* in_first_lane(const Node* n, int p) {
+    if (n->is(Op::Const) && n->arg[0] == g_.constant(n->dtype, -0.0)->arg[0]) return n;
+    const Node* zero = g_.constant(n->dtype, 0);
+    if (p != 0) return zero;
+    if (n->is(Op::Mul)) return g_.alu(Op::Mul, {in_first_lane(n->src[0], p), n->src[1]});
+    return g_.alu(Op::Where, {g_.alu(Op::Eq, {lane(), number(0)}), n, zero});
+  }
+
+  Graph& g_;
+  int lanes_;
+  Packer packer_;
 };
 
 }  // namespace
 
-Blocks contract_blocks(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target) {
-  return Contracter(graph, simplify, target).run(sink);
+BlockSums::BlockSums(Simplifier& simplify, const Node* sink) {
+  std::unordered_set<const Node*> inner;
+  size_t reductions = 0;
+  std::vector<const Node*> sums;
+  for (const Node* n : topological(std::span(&sink, 1))) {
+    if (!n->is(Op::Reduce)) continue;
+    ++reductions;
+    if (adds_up(n, dtype::i32)) {
+      // Parts of a sum that wraps would not add up to it.
+      constexpr int64_t most = (int64_t{1} << 31) / block - 1;
+      const Bounds e = simplify.bounds(n->src[0]);
+      if (e.min < -most || e.max > most) return;
+      continue;
+    }
+    const Node* sum = adds_up(n, dtype::f32) ? inner_sum(n->src[0]) : nullptr;
+    if (!sum) return;
+    sums.push_back(n);
+    inner.insert(sum->src[0]);
+  }
+  if (reductions == sums.size() + inner.size()) sums_ = std::move(sums);
+}
+
+const Node* BlockSums::element_range(const Node* sum) const { return inner_sum(sum->src[0])->src[0]->src[1]; }
+
+const Node* BlockSums::over_lanes(Graph& graph, Simplifier& simplify, const Node* sink, int lanes,
+                                  std::span<const size_t> units) const {
+  Spreader spreader(graph, simplify, lanes, units);
+  Memo replaced;
+  for (const Node* sum : sums_) replaced[sum] = spreader.spread(sum);
+  return simplify(substitute(graph, sink, replaced));
+}
+
+const Node* contract_in_lanes(Graph& graph, Simplifier& simplify, const Node* sink, int lanes,
+                              std::span<const size_t> units, int64_t& next_id) {
+  Packer packer(graph, simplify, lanes, units);
+  Memo replaced, quads;  // quads: a range to that of its elements four at a time
+  auto number = [&](int64_t v) { return graph.constant_int(dtype::index, v); };
+  for (const Node* n : topological(std::span(&sink, 1))) {
+    if (!adds_up(n, dtype::i32) || !n->src[1]->src[0]->is(Op::Const)) continue;
+    const Node* range = n->src[1];
+    const int64_t elements = range->src[0]->as_int();
+    if (elements % per_lane || elements == per_lane) continue;
+    const Node*& quad = quads[range];
+    if (!quad)
+      quad = graph.make(Op::Range, dtype::index, {number(elements / per_lane)}, {next_id++, range->arg[1]});
+    if (const Node* sum = packer.by_unit(n, graph.alu(Op::Mul, {quad, number(per_lane)})))
+      replaced[n] = graph.make(Op::Reduce, n->dtype, {sum, quad}, {n->arg[0], 1});
+  }
+  return replaced.empty() ? sink : simplify(substitute(graph, sink, replaced));
 }
 
 }  // namespace doorbell

@@ -6,7 +6,6 @@
 #include <set>
 #include <unordered_set>
 
-#include "codegen/contract.h"
 #include "codegen/divide.h"
 #include "codegen/listing.h"
 #include "codegen/lower.h"
@@ -181,8 +180,12 @@ class Lineariser {
     if (emitted_.insert(n).second) out_.body.push_back(n);
     return n;
   }
-  // With those of its sources that the list lacks.
+  // With those of its sources that the list lacks; constants outside of every loop, where all may use them.
   const Node* push_all(const Node* n) {
+    if (n->is(Op::Const)) {
+      if (emitted_.insert(n).second) out_.body.insert(out_.body.begin(), n);
+      return n;
+    }
     if (!emitted_.contains(n))
       for (const Node* s : n->src) push_all(s);
     return push(n);
@@ -312,6 +315,11 @@ class Lineariser {
     if (op == Op::Add && is_product(v)) {
       const Node* y = value(v->src[1]);
       return make(Op::Fma, reduce->dtype, {value(v->src[0]), y, sum});
+    }
+    // A matrix unit's sum goes on from what it is added to.
+    if (op == Op::Add && v->is(Op::Contract) && v->src[0]->is_const(0)) {
+      const Node* a = value(v->src[1]);
+      return push(g_.make(Op::Contract, v->dtype, {sum, a, value(v->src[2])}, {v->arg[0]}));
     }
     return make(op, reduce->dtype, {sum, value(v)});
   }
@@ -470,14 +478,11 @@ Result<Lowered> lower(Graph& graph, const Node* sink, const LaneTarget& target, 
   TRY(verify_kernel(sink));
   Simplifier simplify(graph);
   sink = simplify(sink);
-  const Blocks blocks = contract_blocks(graph, simplify, sink, target);
-  sink = blocks.sink;
-  dump('b', "blocks", sink);
   if (target.decompose) sink = simplify(target.decompose(graph, simplify, sink));
   dump('d', "decompose", sink);
   sink = fuse(graph, simplify, sink);
   dump('f', "fuse", sink);
-  Tiled tiled = tile(graph, simplify, sink, target, blocks.lanes);
+  Tiled tiled = tile(graph, simplify, sink, target);
   dump('t', "tile", tiled.sink);
   TRY(verify_kernel(tiled.sink));
   Lowered lowered = TRY(linearise(graph, simplify, tiled, name));

@@ -1,9 +1,9 @@
 // From the scheduler's kernel to the lowered kernel: the passes, in order, and what they know of a target.
 //
-//   blocks         sums of products of 8-bit integers take their lanes, and matrix units (contract.h)
 //   decompose      transcendental ops, and dtypes without arithmetic of their own, in exact ops (decompose.h)
 //   fuse           multiply and add become fma (fuse.cc)
-//   tile           axes become workgroups, loops, unrolled copies and lanes (decisions: tile.cc)
+//   tile           axes become workgroups, loops, unrolled copies and lanes (decisions: tile.cc);
+//                  sums of products of small integers take the target's matrix units (contract.h)
 //   linearise      loops and accumulators become explicit, hoisting what does not change in a loop
 //   double_buffer  copies run ahead of their loop; or spell_copies, for targets without an engine for them
 //
@@ -40,8 +40,7 @@ struct Tiled {
   int lanes;
   uint32_t groups;
 };
-// `lanes`, if not 0: the sink is over so many already (contract.h).
-Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes = 0);
+Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target);
 Result<Lowered> linearise(Graph& graph, Simplifier& simplify, const Tiled& tiled, std::string name);
 // The steps of reductions in floats that the target lacks, spelt in what it has (folds.cc).
 Status spell_folds(Graph& graph, Simplifier& simplify, const LaneTarget& target, Lowered& kernel);

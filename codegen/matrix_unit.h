@@ -43,6 +43,13 @@ inline constexpr MatrixUnit matrix_units[] = {
   {"vpmaddubsw.256",       1,  8, 4, dtype::u8,   dtype::i8,   dtype::i32,  Accumulate::SaturatePairs, "avx2",                 true},
   // vpmaddwd, vpaddd. Its one odd case, both pairs -32768 * -32768, gives 2^31 as 80000000h: that is Wrap.
   {"vpmaddwd.256",         1,  8, 2, dtype::i16,  dtype::i16,  dtype::i32,  Accumulate::Wrap,          "avx2",                 false},
+  {"vpmaddubsw.512",       1, 16, 4, dtype::u8,   dtype::i8,   dtype::i32,  Accumulate::SaturatePairs, "avx512bw",             true},
+  // a + 128 times b by vpdpbusd, less 128 times the sum of b
+  {"vpdpbusd.s8.512",      1, 16, 4, dtype::i8,   dtype::i8,   dtype::i32,  Accumulate::Wrap,          "avx512_vnni",          false},
+  {"vpdpbusd.s8.256",      1,  8, 4, dtype::i8,   dtype::i8,   dtype::i32,  Accumulate::Wrap,          "avx512_vnni|avx_vnni", false},
+  // bytes with sign extended to words, the even and the odd ones: vpmaddwd of each, vpaddd
+  {"vpmaddwd.s8.512",      1, 16, 4, dtype::i8,   dtype::i8,   dtype::i32,  Accumulate::Wrap,          "avx512bw",             false},
+  {"vpmaddwd.s8.256",      1,  8, 4, dtype::i8,   dtype::i8,   dtype::i32,  Accumulate::Wrap,          "avx2",                 false},
 };
 // clang-format on
 

@@ -1,6 +1,7 @@
 // The simplifier: see rules.h. What patterns cannot say is here: intervals, sums in canonical order, and
 // division and remainder of sums by constants (of non-negative values, so that truncation is floor).
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -320,6 +321,11 @@ const Node* Simplifier::step(const Node* node) {
       if (t == 1) return node->is(Op::And) ? node->src[1 - i] : node->src[i];
       if (t == 0) return node->is(Op::And) ? node->src[i] : node->src[1 - i];
     }
+  // A mask that takes nothing away.
+  if (node->is(Op::And) && node->dtype.is_int() && node->src[1]->is(Op::Const)) {
+    const int kept = std::min(62, std::countr_one(static_cast<uint64_t>(node->src[1]->arg[0])));
+    if (const Bounds b = bounds(node->src[0]); b.min >= 0 && b.max < 1LL << kept) return node->src[0];
+  }
   if (node->is(Op::Where)) {
     if (int64_t t = truth_of(node->src[0]); t >= 0) return node->src[t ? 1 : 2];
   }

@@ -17,7 +17,8 @@ namespace doorbell {
 namespace {
 
 constexpr int64_t kShortStep = 64;  // bytes: the next step lies in this cache line or in the next one
-constexpr int64_t kReuse = 4;       // iterations that read a copy, at least
+constexpr int64_t kReuse = 4;       // iterations that read a copy, at least,
+constexpr int64_t kReuseApart = 2;  // where they would gather it
 
 bool is_range(const Node* n, RangeKind kind) {
   return n->is(Op::Range) && n->arg[1] == static_cast<int64_t>(kind);
@@ -54,7 +55,7 @@ class Stager {
   struct Facts {
     size_t depth = 0;              // the innermost output loop that it depends on, counted from 1
     bool reduces = false;          // contains a reduction
-    bool scattered = false;        // contains a load with long steps
+    Steps steps = Steps::near;     // of the loads in it, the worst
     bool along = false;            // depends on a reduced range
     bool read_further_in = false;  // some user depends on a deeper loop
   };
@@ -66,11 +67,11 @@ class Stager {
         const Facts& of = facts_.at(s);
         f.depth = std::max(f.depth, of.depth);
         f.reduces |= of.reduces;
-        f.scattered |= of.scattered;
+        f.steps = std::max(f.steps, of.steps);
         f.along |= of.along;
       }
       if (n->is(Op::Reduce)) f.reduces = true;
-      if (n->is(Op::Load)) f.scattered |= reads_scattered(simplify_, n);
+      if (n->is(Op::Load)) f.steps = std::max(f.steps, steps_of(simplify_, n));
       if (n->is(Op::Range)) {
         f.along = std::ranges::find(reduced_, n) != reduced_.end();
         auto at = std::ranges::find(loops_, n);
@@ -95,7 +96,8 @@ class Stager {
       const Facts& of = facts_[user];
       for (const Node* s : user->src) {
         Facts& f = facts_[s];
-        f.read_further_in |= of.depth > f.depth || (bound_.contains(user) && of.read_further_in);
+        const bool stays = bound_.contains(user) || user->dtype.count != 1;  // short vectors are not staged
+        f.read_further_in |= of.depth > f.depth || (stays && of.read_further_in);
       }
     }
   }
@@ -105,11 +107,11 @@ class Stager {
     const bool value = (n->is(Op::Load) || row(n->op).cls == OpClass::Alu) && n->dtype.kind != Kind::Index &&
                        n->dtype.bits >= 8 && n->dtype.bits % 8 == 0 && !n->dtype.is_bool() &&
                        n->dtype.count == 1;
-    if (!value || !f.scattered || !f.along || f.reduces || !f.read_further_in || bound_.contains(n))
+    if (!value || f.steps == Steps::near || !f.along || f.reduces || !f.read_further_in || bound_.contains(n))
       return false;
     int64_t times = 1;
     for (size_t i = f.depth; i < loops_.size(); ++i) times *= extent(loops_[i]);
-    return times >= kReuse;
+    return times >= (f.steps == Steps::apart ? kReuseApart : kReuse);
   }
 
   int64_t extent(const Node* range) { return simplify_.bounds(range).max + 1; }
@@ -177,22 +179,23 @@ class Stager {
 
 }  // namespace
 
-bool reads_scattered(Simplifier& simplify, const Node* load) {
+Steps steps_of(Simplifier& simplify, const Node* load, const Node* lanes) {
   const IndexSum index = index_sum(load->src[1]);
-  bool along = false;
+  bool along = false, streams = false, apart = false;
   // How far one step reaches: lanes, copies and inner reduced axes that follow each other closely.
   const int64_t gap = kShortStep / load->src[0]->dtype.bytes();
   int64_t reach = load->dtype.bytes() / load->src[0]->dtype.bytes();
   for (auto term = index.terms.rbegin(); term != index.terms.rend(); ++term) {  // smallest coefficient first
     const bool reduced = below(term->atom, [](const Node* n) { return is_range(n, RangeKind::Reduce); });
     along |= reduced;
+    apart |= (term->atom == lanes || term->atom->is(Op::Lane)) && std::abs(term->coefficient) > gap;
     const bool step = term->atom->is(Op::Lane) || is_range(term->atom, RangeKind::Unroll) ||
                       is_range(term->atom, RangeKind::Reduce);
     if (!step || std::abs(term->coefficient) > reach + gap) continue;
-    if (reduced) return false;
+    streams |= reduced;
     reach += std::abs(term->coefficient) * simplify.bounds(term->atom).max;
   }
-  return along;
+  return !along ? Steps::near : apart ? Steps::apart : streams ? Steps::near : Steps::far;
 }
 
 const Node* stage(Graph& graph, Simplifier& simplify, const Node* sink, int64_t local_bytes,

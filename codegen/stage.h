@@ -15,9 +15,11 @@
 
 namespace doorbell {
 
-// Does the load leap through memory from one step of the reductions around it to the next? Where it does not,
-// it streams well as it is.
-bool reads_scattered(Simplifier& simplify, const Node* load);
+// How a load goes through memory from one step of the reductions around it to the next: where near, or not at
+// all, it streams well as it is; where far, it leaps; its lanes may lie apart, so that it gathers.
+enum class Steps : uint8_t { near, far, apart };
+// `lanes`, if not null, is an axis that lanes will run along.
+Steps steps_of(Simplifier& simplify, const Node* load, const Node* lanes = nullptr);
 
 // `sink` as the tiler has it before it makes copies of unrolled ranges; output loops with lower ids are
 // inside. Stages as much as fits into local_bytes. Ranges are numbered from next_id on.

@@ -12,6 +12,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "codegen/contract.h"
 #include "codegen/lower.h"
 #include "codegen/numeric.h"
 #include "codegen/stage.h"
@@ -28,6 +29,9 @@ namespace {
 constexpr int parts = 16;
 constexpr int64_t enough_groups = 32;   // keep uneven workers busy to the end
 constexpr int64_t enough_rereads = 16;  // make the staging of a value cheap
+// What is staged for `parts` lanes, at most, where it decides what lanes run along. A number of no target:
+// orders of sums follow from it.
+constexpr int64_t panel_bytes = 256 << 10;
 
 RangeKind kind_of(const Node* range) { return static_cast<RangeKind>(range->arg[1]); }
 
@@ -56,8 +60,8 @@ std::unordered_map<const Node*, uint64_t> dependences(const Node* root, std::spa
 
 class Tiler {
  public:
-  Tiler(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes)
-      : g_(graph), simplify_(simplify), sink_(sink), target_(target), lanes_(lanes) {
+  Tiler(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target)
+      : g_(graph), simplify_(simplify), sink_(sink), target_(target), blocks_(simplify, sink) {
     for (const Node* r : collect(sink, Op::Range)) {
       if (kind_of(r) == RangeKind::Loop) axes_.push_back(r);
       next_id_ = std::max(next_id_, r->arg[0] + 1);
@@ -66,11 +70,14 @@ class Tiler {
   }
 
   Tiled run() {
-    if (lanes_) reduce_lanes_ = true;
-    else choose_lanes();
+    share_loops();
+    choose_lanes();
     if (reduce_lanes_) {
-      split_reductions();
+      if (blocks_.empty()) split_reductions();
+      else sink_ = blocks_.over_lanes(g_, simplify_, sink_, lanes_, target_.units);
       gate_stores(g_.alu(Op::Eq, {lane(lanes_), number(0)}));
+    } else {
+      sink_ = contract_in_lanes(g_, simplify_, sink_, lanes_, target_.units, next_id_);
     }
     tile_outputs();
     unroll_reductions();
@@ -109,30 +116,54 @@ class Tiler {
 
   // ---- lanes
 
+  // What the lanes of an access meet: one address, neighbours, addresses at a distance, or any.
+  enum class Reach : uint8_t { same, contiguous, apart, scattered };
+  static Reach reach(const Node* index, const Node* lane) {
+    Reach found = Reach::same;
+    for (const auto& term : index_sum(index).terms)
+      if (term.atom == lane) found = term.coefficient == 1 ? Reach::contiguous : Reach::apart;
+      else if (inside(term.atom, lane)) return Reach::scattered;
+    return found;
+  }
+  // `root` with lanes along `axis`.
+  const Node* trial(const Node* root, const Node* axis, const Node* lane) {
+    const Node* rest = g_.make(Op::Range, dtype::index, {quotient(axis->src[0], parts)}, {next_id_, 0});
+    return simplify_(substitute(g_, root, {{axis, add(mul(rest, parts), lane)}}));
+  }
+
   // Cost of memory accesses below `root` if `axis` runs along lanes: contiguous 1, same address a little,
   // else one access a lane.
   double access_cost(const Node* root, const Node* axis) {
     const Node* lane = this->lane(parts);
-    const Node* rest = g_.make(Op::Range, dtype::index, {quotient(axis->src[0], parts)}, {next_id_, 0});
-    Memo memo{{axis, add(mul(rest, parts), lane)}};
-    const Node* trial = simplify_(substitute(g_, root, memo));
+    const Node* lanes = trial(root, axis, lane);
     double cost = 0;
-    for (const Node* n : topological(std::span(&trial, 1))) {
+    for (const Node* n : topological(std::span(&lanes, 1))) {
       if (!n->is(Op::Load) && !n->is(Op::Store)) continue;
-      double weight = n->is(Op::Store) ? 2 : 1;
-      IndexSum sum = index_sum(n->src[1]);
-      bool contiguous = false, scattered = false;
-      for (const auto& term : sum.terms) {
-        if (term.atom == lane)
-          (std::abs(term.coefficient) == 1 && term.coefficient > 0 ? contiguous : scattered) = true;
-        else {
-          auto below = topological(std::span(&term.atom, 1));
-          scattered |= std::find(below.begin(), below.end(), lane) != below.end();
-        }
-      }
-      cost += weight * (scattered ? parts : contiguous ? 1.0 : 0.3);
+      const Reach at = reach(n->src[1], lane);
+      cost += (n->is(Op::Store) ? 2 : 1) * (at == Reach::same ? 0.3 : at == Reach::contiguous ? 1.0 : parts);
     }
     return cost;
+  }
+
+  // May lanes run along `axis` since all that they would read at a distance is staged, each for enough
+  // iterations of the other axes? Such a kernel reads an element for all lanes at once, and joins none.
+  bool reads_panels(const Node* axis) {
+    const Node* lane = this->lane(parts);
+    const Node* lanes = trial(sink_, axis, lane);
+    for (const Node* n : topological(std::span(&lanes, 1))) {
+      if (!n->is(Op::Load) && !n->is(Op::Store)) continue;
+      const Reach at = reach(n->src[1], lane);
+      if (at == Reach::same || at == Reach::contiguous) continue;
+      if (n->is(Op::Store) || at == Reach::scattered) return false;
+      int64_t times = 1, bytes = parts * dtype::f32.bytes();
+      for (const Node* a : axes_)
+        if (a != axis && !symbolic(a) && !inside(n, a)) times *= extent(a);
+      bool along = false;
+      for (const Node* r : collect(n, Op::Range))
+        if (kind_of(r) == RangeKind::Reduce && bytes <= panel_bytes) bytes *= extent(r), along = true;
+      if (!along || times < enough_rereads || bytes > panel_bytes) return false;
+    }
+    return true;
   }
 
   static bool inside(const Node* root, const Node* what) {
@@ -154,8 +185,23 @@ class Tiler {
     return reduce->src.subspan(static_cast<size_t>(reduce->arg[1]));
   }
 
+  // Reductions over as many elements share a loop, and what they read in it.
+  void share_loops() {
+    std::map<std::vector<const Node*>, std::vector<const Node*>> ranges;  // by extents
+    Memo same;
+    for (const Node* reduce : outer_reductions()) {
+      std::vector<const Node*> own(ranges_of(reduce).begin(), ranges_of(reduce).end()), extents;
+      for (const Node* r : own) extents.push_back(r->src[0]);
+      const std::vector<const Node*>& shared = ranges.emplace(extents, own).first->second;
+      for (size_t i = 0; i < own.size(); ++i)
+        if (own[i] != shared[i]) same[own[i]] = shared[i];
+    }
+    if (same.empty()) return;
+    sink_ = simplify_(substitute(g_, sink_, same));
+    blocks_ = BlockSums(simplify_, sink_);
+  }
+
   void choose_lanes() {
-    lanes_ = 1;
     double best = 1e30;
     for (const Node* axis : axes_) {
       if (extent(axis) < 2) continue;
@@ -167,6 +213,10 @@ class Tiler {
     auto reductions = outer_reductions();
     double with_reductions = 0.2;  // joining the lanes
     for (const Node* reduce : reductions) {
+      if (!blocks_.empty()) {
+        with_reductions += access_cost(reduce, blocks_.element_range(reduce));
+        continue;
+      }
       double least = 1e30;
       for (const Node* r : ranges_of(reduce)) {
         if (extent(r) < parts) continue;
@@ -176,9 +226,13 @@ class Tiler {
       with_reductions += least;
     }
     if (!reductions.empty() && with_reductions < best) {
-      reduce_lanes_ = true;
       lane_axis_ = nullptr;
-      lanes_ = std::min(target_.lanes, parts);
+      for (const Node* axis : axes_)
+        if (extent(axis) >= parts && reads_panels(axis)) lane_axis_ = axis;
+      reduce_lanes_ = !lane_axis_;
+    }
+    if (reduce_lanes_) {
+      lanes_ = pow2_at_most(blocks_.empty() ? parts : block_lanes, target_.lanes);
     } else if (lane_axis_) {
       lanes_ = pow2_at_most(extent(lane_axis_), target_.lanes);
     }
@@ -203,7 +257,7 @@ class Tiler {
   }
 
   void split_reductions() {
-    Memo replaced;
+    Memo replaced, parts_of;  // parts_of: a range to that of the rounds of its interleaved parts
     for (const Node* reduce : outer_reductions()) {
       auto it = lane_range_.find(reduce);
       if (it == lane_range_.end()) continue;
@@ -215,17 +269,18 @@ class Tiler {
         value = g_.alu(Op::Where, {gate, gated_loads(value, r, gate),
                                    g_.constant_bits(reduce->dtype, identity(op, reduce->dtype))});
       }
-      const Node* blocks = fresh(quotient(r->src[0], parts), RangeKind::Reduce);
+      const Node*& rounds = parts_of[r];
+      if (!rounds) rounds = fresh(quotient(r->src[0], parts), RangeKind::Reduce);
       std::vector<const Node*> joined;
       for (int p = 0; p < parts; p += lanes_) {
-        const Node* k = add(mul(blocks, parts), add(lane(lanes_), number(p)));
+        const Node* k = add(mul(rounds, parts), add(lane(lanes_), number(p)));
         std::vector<const Node*> src;
         Memo memo{{r, k}};
         // `r < extent` must stay: the range's own bounds would decide it.
         src.push_back(substitute(g_, value, memo));
         for (const Node* other : ranges_of(reduce))
           if (other != r) src.push_back(other);
-        if (blocks->is(Op::Range)) src.push_back(blocks);
+        if (rounds->is(Op::Range)) src.push_back(rounds);
         joined.push_back(src.size() == 1 ? src[0] : g_.make(Op::Reduce, reduce->dtype, src, reduce->arg));
       }
       for (int step = parts / 2; step > 0; step /= 2) {
@@ -264,6 +319,48 @@ class Tiler {
     return over_lanes_.contains(n);
   }
 
+  // Values that staging takes out of the loops (stage.h): those that are read in the loops have bytes.
+  void find_staged(const std::unordered_map<const Node*, uint64_t>& depends) {
+    auto order = topological(std::span(&sink_, 1));
+    for (const Node* n : order) {
+      const bool value = n->dtype.count == 1 &&
+                         (n->is(Op::Load) || (row(n->op).cls == OpClass::Alu && n->dtype != dtype::index));
+      int64_t times = 1;
+      for (size_t a = 0; a < axes_.size(); ++a)
+        if (!(depends.at(n) >> a & 1) && !symbolic(axes_[a])) times *= extent(axes_[a]);
+      if (!value || times < enough_rereads || !target_.local_bytes) continue;
+      if (std::ranges::any_of(n->src, [&](const Node* s) { return staged_.contains(s); }) ||
+          (n->is(Op::Load) && steps_of(simplify_, n, lane_axis_) != Steps::near))
+        staged_[n] = 0;
+    }
+    std::unordered_map<const Node*, int> outside;  // users that stay in the loops
+    for (const Node* n : order)
+      for (const Node* s : n->src) outside[s] += !staged_.contains(n);
+    for (size_t i = order.size(); i-- > 0;) {
+      const Node* n = order[i];
+      auto it = staged_.find(n);
+      if (it == staged_.end() && outside[n] == 0 && n != sink_) {
+        staged_[n] = 0;
+        for (const Node* s : n->src) --outside[s];
+      } else if (it != staged_.end() && outside[n] != 0) {
+        it->second = n->dtype.bytes() * n->dtype.count;
+        for (const Node* r : collect(n, Op::Range))
+          if (kind_of(r) == RangeKind::Reduce && it->second <= target_.local_bytes) it->second *= extent(r);
+      }
+    }
+  }
+  // Of the copies of a tile.
+  int64_t staged_bytes(const std::unordered_map<const Node*, uint64_t>& depends,
+                       std::span<const int64_t> width, std::span<const int64_t> unroll) {
+    int64_t sum = 0;
+    for (auto [n, bytes] : staged_) {
+      for (size_t a = 0; a < axes_.size(); ++a)
+        if (depends.at(n) >> a & 1) bytes *= width[a] * unroll[a];
+      sum += bytes;
+    }
+    return sum;
+  }
+
   // Operations of one execution of the body, an unrolled node counted once for each copy that differs.
   double body_cost(const std::unordered_map<const Node*, uint64_t>& depends,
                    std::span<const Node* const> body, std::span<const int64_t> unroll) {
@@ -275,6 +372,7 @@ class Tiler {
       double weight = works ? 1 : 0;
       // A vector brings more bytes than what all lanes share.
       if (n->is(Op::Load)) weight = differs_by_lane(n, bits) ? 2 : 1;
+      if (auto it = staged_.find(n); it != staged_.end()) weight = it->second ? 2 : 0;
       for (size_t a = 0; a < unroll.size(); ++a)
         if (bits >> a & 1) weight *= static_cast<double>(unroll[a]);
       cost += weight;
@@ -291,6 +389,7 @@ class Tiler {
       if (n->is(Op::Lane) ||
           std::ranges::any_of(n->src, [&](const Node* s) { return over_lanes_.contains(s); }))
         over_lanes_.insert(n);
+    find_staged(depends);
     auto reductions = collect(sink_, Op::Reduce);
     // The body that runs most often: what the innermost reductions fold.
     std::vector<const Node*> body = topological(std::span(&sink_, 1));
@@ -308,6 +407,8 @@ class Tiler {
       for (const auto& [ranges, registers] : loops) accumulators = std::max(accumulators, registers);
       accumulators +=
           std::max<int64_t>(static_cast<int64_t>(loops.size()) - 1, 0);  // the results of other loops
+      // Inside of those, sums of integers of their own.
+      if (std::ranges::any_of(body, [](const Node* n) { return n->is(Op::Contract); })) ++accumulators;
       choose_unroll(depends, body, width, accumulators, unroll);
     } else if (lane_axis_) {
       // Elementwise: a few independent vectors, so that latencies overlap.
@@ -423,7 +524,9 @@ class Tiler {
     uint64_t best = 0;
     int64_t most = 0;
     for (const Node* load : body) {
-      if (!load->is(Op::Load) || target_.local_bytes == 0 || !reads_scattered(simplify_, load)) continue;
+      if (!load->is(Op::Load) || target_.local_bytes == 0) continue;
+      const Steps steps = steps_of(simplify_, load, lane_axis_);
+      if (steps == Steps::near) continue;
       int64_t times = 1, bytes = load->dtype.bytes();
       uint64_t free = 0;
       for (size_t a = 0; a < axes_.size(); ++a) {
@@ -432,7 +535,8 @@ class Tiler {
       }
       for (const Node* r : collect(load, Op::Range))
         if (kind_of(r) == RangeKind::Reduce && bytes <= target_.local_bytes) bytes *= extent(r);
-      if (times >= enough_rereads && bytes <= target_.local_bytes && bytes > most) most = bytes, best = free;
+      const bool enough = times >= (steps == Steps::apart ? 2 : enough_rereads);
+      if (enough && bytes <= target_.local_bytes && bytes > most) most = bytes, best = free;
     }
     return best;
   }
@@ -455,10 +559,12 @@ class Tiler {
     if (useful.size() > 2) useful.erase(useful.begin(), useful.end() - 2);
     // Registers for values on their way into an accumulator.
     int64_t arithmetic = 0;
-    for (const Node* n : body) arithmetic += row(n->op).cls == OpClass::Alu && n->dtype != dtype::index;
+    for (const Node* n : body)
+      arithmetic += row(n->op).cls == OpClass::Alu && n->dtype != dtype::index && !staged_.contains(n);
     int64_t temporaries = arithmetic <= 2 ? 1 : 4;
     // A block of 8-bit integers comes with its scale and its minimum, on either side.
-    if (std::ranges::any_of(body, [](const Node* n) { return n->is(Op::Contract); })) temporaries = 7;
+    if (reduce_lanes_ && std::ranges::any_of(body, [](const Node* n) { return n->is(Op::Contract); }))
+      temporaries = 7;
     // Lanes along the reduced axis read rows. Several rows at once out of memory that no cache holds are
     // short streams side by side, which hardware prefetchers lose: measured on Zen 3, a row at a time is up
     // to twice as fast. Rows that are read once come from there even if they are few.
@@ -490,6 +596,7 @@ class Tiler {
       }
       int64_t shared = useful.size() == 2 ? std::min(trial[useful[0]], trial[useful[1]]) : 1;
       if (copies * accumulators + shared + temporaries > target_.registers) return;
+      if (copies > 1 && staged_bytes(depends, width, trial) > target_.local_bytes) return;
       for (size_t a : useful)
         if (streamed[a]) waste *= 1 + 0.5 * static_cast<double>(trial[a] - 1);
       double cost = body_cost(depends, body, trial) * waste + 4.0 / static_cast<double>(copies);
@@ -507,8 +614,11 @@ class Tiler {
     Memo memo;
     std::vector<const Node*> own;
     auto below = topological(std::span(&sink_, 1));
-    int64_t body = 0;
+    std::vector<const Node*> values;  // that are folded
     for (const Node* n : below)
+      if (n->is(Op::Reduce)) values.insert(values.end(), n->src.begin(), n->src.begin() + n->arg[1]);
+    int64_t body = 0;
+    for (const Node* n : topological(values))
       body += n->is(Op::Load) || (row(n->op).cls == OpClass::Alu && n->dtype != dtype::index);
     // Output unrolling multiplies the body later.
     for (const Node* n : below)
@@ -527,7 +637,7 @@ class Tiler {
     for (const Node* r : below) {
       if (!r->is(Op::Range) || kind_of(r) != RangeKind::Reduce || !may_unroll(r)) continue;
       int64_t n = extent(r), factor = 1;
-      if (!symbolic(r) && n <= 4 && body * n <= 128) factor = n;
+      if (!symbolic(r) && n <= 4 && body * n <= 256) factor = n;
       else {
         for (const Node* m : below) {
           if ((!m->is(Op::Mod) && !m->is(Op::Div)) || m->dtype != dtype::index || !m->src[1]->is(Op::Const))
@@ -620,22 +730,24 @@ class Tiler {
   Simplifier& simplify_;
   const Node* sink_;
   const LaneTarget& target_;
+  BlockSums blocks_;
   std::vector<const Node*> axes_;
   int64_t next_id_ = 0;
-  int lanes_;  // 0: not chosen yet
+  int lanes_ = 1;
   uint32_t groups_ = 1;
   bool reduce_lanes_ = false;
   const Node* lane_axis_ = nullptr;
   const Node* lane_gate_ = nullptr;
   std::unordered_map<const Node*, const Node*> lane_range_;
+  std::unordered_map<const Node*, int64_t> staged_;
   std::unordered_set<const Node*> over_lanes_;  // by a Lane in the kernel, where no axis runs along the lanes
   std::unordered_map<const Node*, const Node*> own_unroll_;
 };
 
 }  // namespace
 
-Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target, int lanes) {
-  return Tiler(graph, simplify, sink, target, lanes).run();
+Tiled tile(Graph& graph, Simplifier& simplify, const Node* sink, const LaneTarget& target) {
+  return Tiler(graph, simplify, sink, target).run();
 }
 
 }  // namespace doorbell

@@ -185,14 +185,17 @@ Llama::Factor Llama::factor(const Tensor& x) const {
   return out;
 }
 
-// Blocks of integers on both sides: the products inside a block are summed as integers.
 Tensor Llama::linear(const Factor& x, const Weight& weight) {
-  if (!x.quantised || !weight.blocks) return matmul(x.values, weight.values.transpose());
-  const Weight::Blocks& w = *weight.blocks;
+  if (!weight.blocks) return matmul(x.values, weight.values.transpose());
+  const Blocks& w = *weight.blocks;
+  const int64_t blocks = w.scale.dim(1).size;
+  if (!x.quantised)
+    return (x.values.reshape({x.values.dim(0), 1, blocks, 32}) * w.values().unsqueeze(0)).sum({2, 3});
+  // Blocks of integers on both sides: the products inside a block are summed as integers.
   Tensor products =
       (w.numbers.unsqueeze(0) * x.numbers.cast(dtype::i32).unsqueeze(1)).sum(-1, false, dtype::i32);
-  Tensor scaled =
-      w.scale.unsqueeze(0) * products.cast(dtype::f32) + w.offset.unsqueeze(0) * x.sums.unsqueeze(1);
+  Tensor scaled = w.scale.unsqueeze(0) * products.cast(dtype::f32);
+  if (w.offset) scaled = scaled + w.offset->unsqueeze(0) * x.sums.unsqueeze(1);
   return (x.scale.unsqueeze(1) * scaled).sum(-1);
 }
 

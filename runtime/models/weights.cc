@@ -13,13 +13,9 @@ namespace {
 Tensor half_at(const Tensor& blocks, int64_t byte) {
   return blocks.slice(1, byte, byte + 2).bitcast(dtype::f16).cast(dtype::f32);
 }
-// 16 bytes hold 32 numbers of 4 bits: the low halves first, then the high ones.
+// 16 bytes hold 32 numbers of 4 bits: the low halves first, then the high ones. By a shift that differs, so
+// that both halves are one load.
 Tensor nibbles(const Tensor& blocks, int64_t byte) {
-  Tensor q = blocks.slice(1, byte, byte + 16);
-  return cat({q & 15, q >> 4}, 1).cast(dtype::f32);
-}
-// The same as integers, by a shift that differs: the halves of a byte are then one load.
-Tensor small_numbers(const Tensor& blocks, int64_t byte) {
   Tensor q = blocks.slice(1, byte, byte + 16).cast(dtype::u32).unsqueeze(1);
   Tensor shift = (arange(2, dtype::u32) * 4).reshape({1, 2, 1});
   return ((q >> shift) & 15).reshape({blocks.dim(0).size, 32}).cast(dtype::i32);
@@ -28,14 +24,11 @@ Tensor small_numbers(const Tensor& blocks, int64_t byte) {
 // clang-format off
 struct Format {
   std::string_view name;
-  Tensor (*values)(const Tensor& blocks);
-  Weight::Blocks (*parts)(const Tensor& blocks);
+  Blocks (*read)(const Tensor& blocks);
 } formats[] = {
-    {"Q8_0", [](const Tensor& b) { return half_at(b, 0) * b.slice(1, 2, 34).bitcast(dtype::i8).cast(dtype::f32); }, nullptr},
-    {"Q4_0", [](const Tensor& b) { return half_at(b, 0) * (nibbles(b, 2) - 8.0f); },
-             [](const Tensor& b) { return Weight::Blocks{small_numbers(b, 2), half_at(b, 0), half_at(b, 0) * -8.0f}; }},
-    {"Q4_1", [](const Tensor& b) { return half_at(b, 0) * nibbles(b, 4) + half_at(b, 2); },
-             [](const Tensor& b) { return Weight::Blocks{small_numbers(b, 4), half_at(b, 0), half_at(b, 2)}; }},
+    {"Q8_0", [](const Tensor& b) { return Blocks{b.slice(1, 2, 34).bitcast(dtype::i8).cast(dtype::i32), half_at(b, 0), {}}; }},
+    {"Q4_0", [](const Tensor& b) { return Blocks{nibbles(b, 2), half_at(b, 0), half_at(b, 0) * -8.0f}; }},
+    {"Q4_1", [](const Tensor& b) { return Blocks{nibbles(b, 4), half_at(b, 0), half_at(b, 2)}; }},
 };
 struct Plain {
   std::string_view name;
@@ -44,6 +37,11 @@ struct Plain {
 // clang-format on
 
 }  // namespace
+
+Tensor Blocks::values() const {
+  Tensor multiple = scale.unsqueeze(-1) * numbers.cast(dtype::f32);
+  return offset ? multiple + offset->unsqueeze(-1) : multiple;
+}
 
 Weight weight_of(const GgufTensor& t, std::shared_ptr<const void> owner) {
   Shape shape;
@@ -56,14 +54,15 @@ Weight weight_of(const GgufTensor& t, std::shared_ptr<const void> owner) {
       auto bytes = static_cast<int64_t>(t.type->block_bytes);
       Tensor blocks = from_memory(dtype::u8, {static_cast<int64_t>(t.data.size()) / bytes, bytes}, t.data,
                                   std::move(owner));
-      Weight out{f.values(blocks).reshape(shape), {}};
-      if (f.parts && shape.size() == 2 && shape[1].size % 32 == 0) {
-        Weight::Blocks b = f.parts(blocks);
-        const int64_t rows = shape[0].size, count = shape[1].size / 32;
-        out.blocks = {b.numbers.reshape({rows, count, 32}), b.scale.reshape({rows, count}),
-                      b.offset.reshape({rows, count})};
-      }
-      return out;
+      // Rows are whole blocks (the reader sees to it).
+      Shape in_blocks = shape;
+      in_blocks.back().size /= 32;
+      Blocks b = f.read(blocks);
+      b.scale = b.scale.reshape(in_blocks);
+      if (b.offset) b.offset = b.offset->reshape(in_blocks);
+      in_blocks.emplace_back(32);
+      b.numbers = b.numbers.reshape(in_blocks);
+      return {b.values().reshape(shape), b};
     }
   DOORBELL_CHECK(false, "{}: the reader let type {} through", t.name, t.type->name);
   return {};

@@ -10,15 +10,18 @@
 
 namespace doorbell {
 
+// Blocks of 32 small integers.
+struct Blocks {
+  Tensor numbers;                       // i32 (.., blocks, 32)
+  Tensor scale;                         // f32 (.., blocks)
+  std::optional<Tensor> offset;         // the same
+  [[nodiscard]] Tensor values() const;  // scale * numbers + offset
+};
+
 // A tensor in numpy's order of axes (rows before columns).
 struct Weight {
-  Tensor values;  // f32
-  // Of a matrix in blocks of 32 small integers the same taken apart: values = scale * numbers + offset.
-  struct Blocks {
-    Tensor numbers;        // i32 (rows, blocks, 32), of 4 bits without a sign
-    Tensor scale, offset;  // f32 (rows, blocks)
-  };
-  std::optional<Blocks> blocks;
+  Tensor values;                 // f32
+  std::optional<Blocks> blocks;  // what the values are made of
 };
 Weight weight_of(const GgufTensor& tensor, std::shared_ptr<const void> owner);
 

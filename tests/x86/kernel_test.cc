@@ -198,7 +198,7 @@ TEST_P(Units, ContractAsTheEvaluatorDoes) {
       ++tried;
     }
   }
-  EXPECT_GE(tried, L == 8 ? 4 : L == 16 ? 2 : 0);
+  EXPECT_GE(tried, L == 8 ? 10 : L == 16 ? 8 : 0);
 }
 
 TEST_P(Units, ShortVectorsAreMadeAndTakenApart) {

@@ -320,7 +320,9 @@ void Selector::load_uniform(const Node* node, const MemoryRef& m, const Affine& 
     info(node).skipped = true;
     return set(node, {e_.make(op("vcvtph2ps"), c, {use(halves, cls(half_of(c)))})});
   }
-  if (in_gpr(node)) return set(node, {load_scalar(t, at, m.object)}, true);
+  // What one user takes as a short vector stays out of the general registers.
+  const bool moves = info(node).uses == 1 && user->is(NodeOp::Bitcast) && user->dtype.count > 1;
+  if (in_gpr(node) && !moves) return set(node, {load_scalar(t, at, m.object)}, true);
   set(node, {load_broadcast(t, t, at, m.object)});
 }
 

@@ -379,21 +379,42 @@ void Selector::lane_xor(const Node* node) {
 void Selector::contract(const Node* node) {
   const MatrixUnit& unit = matrix_units[node->arg[0]];
   const RegClass c = vclass(32);
+  const bool dots = unit.name.starts_with("vpdpbusd"), adds = !node->src[0]->is_const(0);
+  const Op dot = evex_ ? op("vpdpbusd") : op("{vex} vpdpbusd");
+  // What is made of one factor serves all products with it.
+  auto once = [&](const Node* factor, size_t p, int64_t what, auto make) {
+    return cached({5, static_cast<int64_t>(place_.at(factor)), static_cast<int64_t>(p), what},
+                  info(factor).level, [&] { return make(part(factor, p)); });
+  };
   std::vector<Reg> regs;
   for (size_t p = 0; p < parts(node); ++p) {
-    Reg acc = part(node->src[0], p), a = part(node->src[1], p), b = part(node->src[2], p);
-    if (unit.a == dtype::u8 && unit.accumulate == Accumulate::Wrap) {
-      const Op dot = evex_ ? op("vpdpbusd") : op("{vex} vpdpbusd");
-      regs.push_back(e_.change(dot, c, acc, {a, b}));
+    const Node *fa = node->src[1], *fb = node->src[2];
+    Reg acc = part(node->src[0], p), sum;
+    if (dots && unit.a == dtype::i8) {
+      const Reg high = e_.splat(32, c, 0x80808080);
+      Reg a = once(fa, p, 0, [&](Reg r) { return e_.make(op("vxorps"), c, {r, high}); });
+      Reg too_much = once(fb, p, 1, [&](Reg r) { return e_.change(dot, c, e_.zero(c), {high, r}); });
+      acc = e_.make(op("vpsubd"), c, {acc, too_much});
+      regs.push_back(e_.change(dot, c, acc, {a, part(fb, p)}));
       continue;
     }
-    Reg pairs = a, with = b;
-    if (unit.a == dtype::u8) {
-      pairs = e_.make(op("vpmaddubsw"), c, {a, b});
-      with = e_.splat(32, c, 0x00010001);
+    if (dots) {
+      regs.push_back(e_.change(dot, c, acc, {part(fa, p), part(fb, p)}));
+      continue;
     }
-    Reg sum = e_.make(op("vpmaddwd"), c, {pairs, with});
-    regs.push_back(node->src[0]->is_const(0) ? sum : e_.make(op("vpaddd"), c, {acc, sum}));
+    if (unit.a == dtype::i8) {
+      auto even = [&](Reg r) { return e_.make(op("vpsraw"), c, {e_.make(op("vpsllw"), c, {r, 8}), 8}); };
+      auto odd = [&](Reg r) { return e_.make(op("vpsraw"), c, {r, 8}); };
+      Reg products = e_.make(op("vpmaddwd"), c, {once(fa, p, 2, even), once(fb, p, 2, even)});
+      sum = e_.make(op("vpaddd"), c,
+                    {products, e_.make(op("vpmaddwd"), c, {once(fa, p, 3, odd), once(fb, p, 3, odd)})});
+    } else if (unit.a == dtype::u8) {
+      Reg pairs = e_.make(op("vpmaddubsw"), c, {part(fa, p), part(fb, p)});
+      sum = e_.make(op("vpmaddwd"), c, {pairs, e_.splat(32, c, 0x00010001)});
+    } else {
+      sum = e_.make(op("vpmaddwd"), c, {part(fa, p), part(fb, p)});
+    }
+    regs.push_back(adds ? e_.make(op("vpaddd"), c, {acc, sum}) : sum);
   }
   set(node, std::move(regs));
 }
