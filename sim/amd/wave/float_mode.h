@@ -1,6 +1,7 @@
 // What MODE and the output modifiers make of floats: passes over the sources of an instruction before it
 // computes, and over its result afterwards. Rounding, and flushing of f32 and f64 results, are MXCSR's part
-// (control.cc), which like AMD's units takes a result for tiny before it is rounded to a denormal.
+// (control.cc), which like AMD's units takes a result for tiny before it is rounded to a denormal; halves are
+// judged afterwards.
 //
 // Sources: RDNA2 ISA and RDNA3 ISA, "Rounding and Denormal Modes", "Output modifiers" (ignored in IEEE mode
 // and where results may be denormal), MODE.DX10_CLAMP, MODE.FP16_OVFL; the limits of omod as captured from
