@@ -121,7 +121,8 @@ Bounds Simplifier::bounds(const Node* node) {
       if (of(0).min >= 0 && of(1).min >= 0) b = {0, std::min(of(0).max, of(1).max)};
       break;
     case Op::Shr:
-      if (node->src[1]->is(Op::Const) && of(0).min >= 0 && of(1).min >= 0 && of(1).max < 63)
+      if (node->src[1]->is(Op::Const) && of(1).min >= 0 && of(1).max < 63 &&
+          (of(0).min >= 0 || (node->dtype.is_signed() && node->dtype.bits < 64)))
         b = {of(0).min >> of(1).max, quotient(of(0).max >> of(1).max)};
       break;
     case Op::Lt:
@@ -281,7 +282,9 @@ const Node* Simplifier::step(const Node* node) {
       int64_t high =
           between.bits == 64 ? everything.max : (1LL << (between.bits - (between.kind == Kind::Signed))) - 1;
       if (x->dtype == dtype::u64 && between == dtype::i64) --high;  // not where the interval has no end
-      if (b.min >= 0 && b.max <= high) return graph_.cast(x, node->dtype);
+      const int64_t low =
+          between.kind == Kind::Signed && between.bits < 64 ? -(1LL << (between.bits - 1)) : 0;
+      if (b.min >= low && b.max <= high) return graph_.cast(x, node->dtype);
     }
   }
   if (node->dtype.is_bool() && node->src.size() == 2 && node->src[0]->dtype == dtype::index) {

@@ -117,6 +117,45 @@ class Stager {
   int64_t extent(const Node* range) { return simplify_.bounds(range).max + 1; }
   const Node* number(int64_t v) { return g_.constant_int(dtype::index, v); }
 
+  // n with the bytes that it gathers, four neighbours along `a` read as one word, of which each takes its
+  // own; quarter_ then counts the four. Null where it gathers no such bytes.
+  const Node* bytes_by_four(const Node* n, const Node* a) {
+    if (!a->is(Op::Range) || !a->src[0]->is(Op::Const) || extent(a) % 4 || n->is(Op::Load)) return nullptr;
+    const Node* fours = g_.make(Op::Range, dtype::index, {number(extent(a) / 4)}, {next_id_, 0});
+    Memo words;
+    const Node* quarter = nullptr;
+    for (const Node* load : topological(std::span(&n, 1))) {
+      if (!load->is(Op::Load) || load->dtype.bits != 8 || !load->dtype.is_int() ||
+          !load->src[0]->is(Op::Param) || load->src[0]->dtype.bytes() != 1 || load->src.size() != 2 ||
+          steps_of(simplify_, load) != Steps::apart)
+        continue;
+      auto at = [&](int64_t i) {
+        const Node* place = g_.alu(Op::Add, {g_.alu(Op::Mul, {fours, number(4)}), number(i)});
+        return substitute(g_, load->src[1], {{a, place}});
+      };
+      bool adjacent = true;
+      for (int64_t i = 1; i < 4; ++i)
+        adjacent &= simplify_(g_.alu(Op::Sub, {at(i), at(0)}))->is_const(static_cast<double>(i));
+      if (!adjacent) continue;
+      if (!quarter)
+        quarter = g_.make(Op::Range, dtype::index, {number(4)},
+                          {next_id_++, static_cast<int64_t>(RangeKind::Unroll)});
+      const Node* first = substitute(g_, load->src[1], {{a, g_.alu(Op::Sub, {a, quarter})}});
+      const Node* word = g_.make(Op::Load, dtype::u32, {load->src[0], first});
+      auto bits = [&](const Node* count) { return g_.cast(g_.alu(Op::Mul, {count, number(8)}), dtype::u32); };
+      if (load->dtype.is_signed()) {
+        const Node* high = g_.alu(Op::Shl, {word, bits(g_.alu(Op::Sub, {number(3), quarter}))});
+        word = g_.alu(Op::Shr, {g_.bitcast(high, dtype::i32), g_.constant_int(dtype::i32, 24)});
+      } else {
+        word = g_.alu(Op::And, {g_.alu(Op::Shr, {word, bits(quarter)}), g_.constant_int(dtype::u32, 255)});
+      }
+      words[load] = g_.cast(word, load->dtype);
+    }
+    if (words.empty()) return nullptr;
+    quarter_ = quarter;
+    return substitute(g_, n, words);
+  }
+
   // The Load that takes n's place; null where it does not fit.
   const Node* make_copy(const Node* n) {
     std::unordered_set<const Node*> inside;
@@ -138,6 +177,11 @@ class Stager {
     if (bytes > left_) return nullptr;
     left_ -= bytes;
 
+    // What is filled, and by which ranges of its own.
+    const Node* value = n;
+    const Node* by_four = nullptr;
+    for (const Node* a : axes)
+      if (const Node* words = bytes_by_four(n, a)) value = words, by_four = a;
     const Node* memory =
         g_.make(Op::Alloc, n->dtype, {}, {next_alloc_++, static_cast<int64_t>(Space::Local), size});
     const Node* index = number(0);
@@ -146,8 +190,16 @@ class Stager {
     for (const Node* a : axes) {
       index = g_.alu(Op::Add, {g_.alu(Op::Mul, {index, number(extent(a))}), a});
       if (!a->is(Op::Range)) continue;
-      own[a] = g_.make(Op::Range, a->dtype, {a->src[0]}, {next_id_++, a->arg[1]});
-      closed.push_back(own[a]);
+      const int64_t count = by_four == a ? extent(a) / 4 : extent(a);
+      own[a] = number(0);
+      if (count > 1) {
+        own[a] =
+            g_.make(Op::Range, a->dtype, {by_four == a ? number(count) : a->src[0]}, {next_id_++, a->arg[1]});
+        closed.push_back(own[a]);
+      }
+      if (by_four != a) continue;
+      closed.push_back(quarter_);
+      own[a] = g_.alu(Op::Add, {g_.alu(Op::Mul, {own[a], number(4)}), quarter_});
     }
     index = simplify_(index);
     std::vector<const Node*> effects;
@@ -157,7 +209,7 @@ class Stager {
       src.insert(src.end(), n->src.begin(), n->src.end());
       effects.push_back(g_.make(Op::CopyAsync, dtype::none, src));
     } else {
-      effects.push_back(g_.make(Op::Store, dtype::none, {memory, index, n}));
+      effects.push_back(g_.make(Op::Store, dtype::none, {memory, index, value}));
     }
     effects[0] = simplify_(substitute(g_, effects[0], own));
     effects.insert(effects.end(), closed.begin(), closed.end());
@@ -172,6 +224,7 @@ class Stager {
   int64_t left_;
   int64_t& next_id_;
   int64_t next_alloc_ = 0;
+  const Node* quarter_ = nullptr;
   std::vector<const Node*> order_, loops_, reduced_;  // loops outermost first
   std::unordered_map<const Node*, Facts> facts_;
   std::unordered_set<const Node*> bound_;
@@ -184,11 +237,12 @@ Steps steps_of(Simplifier& simplify, const Node* load, const Node* lanes) {
   bool along = false, streams = false, apart = false;
   // How far one step reaches: lanes, copies and inner reduced axes that follow each other closely.
   const int64_t gap = kShortStep / load->src[0]->dtype.bytes();
-  int64_t reach = load->dtype.bytes() / load->src[0]->dtype.bytes();
+  const int64_t width = load->dtype.bytes() / load->src[0]->dtype.bytes();
+  int64_t reach = width;
   for (auto term = index.terms.rbegin(); term != index.terms.rend(); ++term) {  // smallest coefficient first
     const bool reduced = below(term->atom, [](const Node* n) { return is_range(n, RangeKind::Reduce); });
     along |= reduced;
-    apart |= (term->atom == lanes || term->atom->is(Op::Lane)) && std::abs(term->coefficient) > gap;
+    apart |= (term->atom == lanes || term->atom->is(Op::Lane)) && std::abs(term->coefficient) > width;
     const bool step = term->atom->is(Op::Lane) || is_range(term->atom, RangeKind::Unroll) ||
                       is_range(term->atom, RangeKind::Reduce);
     if (!step || std::abs(term->coefficient) > reach + gap) continue;

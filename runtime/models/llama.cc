@@ -17,8 +17,8 @@ namespace doorbell {
 namespace {
 
 // Prompts go in batches of these sizes, the rest of one padded to the smallest that holds it.
-constexpr int64_t batches[] = {1, 8, 16, 64};
-constexpr int64_t largest_batch = 64;
+constexpr int64_t batches[] = {1, 8, 16, 64, 128};
+constexpr int64_t largest_batch = 128;
 
 // The batch for so many tokens: the largest that they fill, unless the next one wastes little more than a
 // third.

@@ -122,6 +122,18 @@ TEST_F(Staging, KeepsEveryBitOfBatchesTypesAndEpilogues) {
         "bias and relu");
 }
 
+// Rows of bytes, which lanes along the rows read four at a time.
+TEST_F(Staging, KeepsEveryBitOfBytesThatBecomeFloats) {
+  for (DType type : {dtype::i8, dtype::u8})
+    for (int64_t k : {64, 40, 37})
+      agree(
+          [&] {
+            Tensor bytes = (numbers({48, k}, 2) * 64).cast(dtype::i32).cast(type).contiguous();
+            return matmul(numbers({64, k}, 1), bytes.cast(dtype::f32).transpose());
+          },
+          1, fmt::format("{} of {} columns", name(type), k));
+}
+
 // A product inside a sum becomes one fma with it, on either side of the copy.
 TEST_F(Staging, DoesNotPartProductsFromTheirSums) {
   auto x = [] { return numbers({1, 120, 1}, 1); };

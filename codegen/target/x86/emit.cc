@@ -165,8 +165,8 @@ machine::Reg Emit::number(RegClass c, int64_t value) {
   return d;
 }
 
-machine::Reg Emit::load(Op op, RegClass c, Operand memory, int object) {
-  machine::Reg d = make(op, c, {memory});
+machine::Reg Emit::load(Op op, RegClass c, std::initializer_list<Arg> args, int object) {
+  machine::Reg d = make(op, c, args);
   auto& inst = program_.blocks[block_].insts.back();
   inst.flags |= machine::loads;
   inst.memory = object;

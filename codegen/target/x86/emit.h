@@ -53,8 +53,11 @@ class Emit {
   machine::Reg zero(RegClass c);
   machine::Reg number(RegClass c, int64_t value);  // in a general register
 
-  // `op` on a register of class `c` and memory.
-  machine::Reg load(Op op, RegClass c, machine::Operand memory, int object);
+  // =d op(args), one of which is memory.
+  machine::Reg load(Op op, RegClass c, std::initializer_list<Arg> args, int object);
+  machine::Reg load(Op op, RegClass c, machine::Operand memory, int object) {
+    return load(op, c, {Arg(memory)}, object);
+  }
   void store(Op op, machine::Operand memory, machine::Operand value, int object);
 
   // Condition `set` ("sete") of the flags that the last instruction wrote, as 0 or 1.

@@ -494,6 +494,24 @@ void Selector::load_varying(const Node* node, const MemoryRef& m, const Affine& 
       regs.push_back(load_contiguous(t, as, n, address(m, uniform, element, offset, 0), m.object, m_part));
       continue;
     }
+    // Places known beforehand: one by one, which Zen 3 does sooner than a gather.
+    if (access == 4 && !gathers && !gate && n >= 4 && !evex_) {
+      Operand plain = address(m, uniform, element, 0, 32);
+      if (!plain.index.none())
+        plain = machine::mem(
+            32, e_.make(op("lea"), RegClass::gpr64, {machine::mem(0, plain.reg, plain.index, 1, 0)}), 0);
+      std::vector<Reg> quarters;
+      for (int l = 0; l < n; l += 4) {
+        auto at = [&](int i) {
+          return shifted(plain, lane_offset(first + static_cast<size_t>(l + i)) * element);
+        };
+        Reg r = e_.load(op("vmovd"), RegClass::xmm, at(0), m.object);
+        for (int i = 1; i < 4; ++i) r = e_.load(op("vpinsrd"), RegClass::xmm, {r, at(i), i}, m.object);
+        quarters.push_back(r);
+      }
+      regs.push_back(joined(c, RegClass::xmm, quarters));
+      continue;
+    }
     if (access >= 4) {
       // All operands of a gather are different registers; the mask is cleared as it goes.
       const Operand at = indexed(m, uniform, index, element, first, n, w);
