@@ -96,8 +96,10 @@ uint64_t constant_bits(const Operand& x, const OperandRow& o) {
     return v;
   }
   DOORBELL_CHECK(x.kind == Operand::Kind::constant, "kind {}", static_cast<int>(x.kind));
-  if (x.index <= 192) return low_bits(static_cast<uint64_t>(x.index - 128), bits);
-  if (x.index <= 208) return low_bits(static_cast<uint64_t>(int64_t{192} - x.index), bits);
+  // Integers are sign-extended over all that a packed operand takes (LLVM, getInlineEncodingV216).
+  const int all = o.count > 1 && o.bits * o.count <= 64 ? std::max(o.bits * o.count, 32) : bits;
+  if (x.index <= 192) return low_bits(static_cast<uint64_t>(x.index - 128), all);
+  if (x.index <= 208) return low_bits(static_cast<uint64_t>(int64_t{192} - x.index), all);
   const InlineFloat& f = inline_floats[x.index - 240];
   if (bits == 64) return f.f64;
   if (o.data == Data::bf) return f.bf16;

@@ -183,8 +183,10 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
         s.half_high = x.high || (inst.mods.op_sel >> 3 & 1);
         s.d_float = lanes && o.data == isa::Data::f;
         if (o.reads) {
-          if ((vop || lanes) && o.slot != isa::Slot::src0)
-            accumulators[accumulator_count++] = place(x, o, wave, 7);
+          if ((vop || lanes) && o.slot != isa::Slot::src0) {
+            accumulators[accumulator_count] = place(x, o, wave, 7);
+            accumulators[accumulator_count++].high = s.half && s.half_high;
+          }
           s.reads_d = true;
         }
       }
@@ -193,6 +195,7 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     if (memory) continue;
     Place p = place(x, o, wave, source_number(o.slot));
     if (lanes && p.is_float) s.is_float = true;
+    if (p.count == 2 && p.bits == 16 && row.format != Format::vop3p) p.count = 1, p.bits = 32;  // read whole
     if (p.kind == Place::mask) masks[mask_count++] = p;
     else if (s.sources < std::size(s.s)) s.s[s.sources++] = p;
   }

@@ -322,7 +322,7 @@ __attribute__((noinline)) bool general(Wave& w, const Instruction& s) {
         uint32_t rest = 0;  // dst_unused: 0 pads with zeros, 1 extends the sign, 2 preserves
         if (mods.dst_unused == 2) rest = old[i] & ~(field << shift);
         if (mods.dst_unused == 1 && (x & (field ^ field >> 1)))
-          rest = ~((field << shift << 1) | ((1u << shift) - 1) | (1u << shift)) & ~(field << shift);
+          rest = ~((field << shift) | ((1u << shift) - 1));
         d.word[i] = rest | x << shift;
       }
     }

@@ -14,9 +14,9 @@ inline Int truncated(float x, float low, float high) {
 }
 inline uint16_t normalised(float x, bool is_signed) {
   if (x != x) return 0;
-  float low = is_signed ? -1.0f : 0.0f, limited = x < low ? low : x > 1.0f ? 1.0f : x;
+  double low = is_signed ? -1.0 : 0.0, limited = x < low ? low : x > 1.0f ? 1.0 : double{x};
   return static_cast<uint16_t>(
-      static_cast<int32_t>(__builtin_rintf(limited * (is_signed ? 32767.0f : 65535.0f))));
+      static_cast<int32_t>(__builtin_rint(limited * (is_signed ? 32767.0 : 65535.0))));
 }
 inline uint32_t pair(uint16_t low, uint16_t high) { return low | static_cast<uint32_t>(high) << 16; }
 
@@ -74,7 +74,7 @@ const LaneRow rows[] = {
     {"v_rndne_f16", LANES([](f16 a) { return narrow(__builtin_roundevenf(wide(a))); })},
     {"v_fract_f16", LANES([](f16 a) {
        float x = wide(a), below = x - __builtin_floorf(x);
-       return narrow(below < 0x1.ff8p-1f || x != x ? below : 0x1.ff8p-1f);
+       return narrow(below < 0x1.ffcp-1f || below != below ? below : 0x1.ffcp-1f);
      })},
     // Transcendental ones are good to 0.51 ulp (RDNA3 ISA, V_RCP_F16 and its kin): rounded from f64.
     {"v_rcp_f16", LANES([](f16 a) { return narrow(1.0 / static_cast<double>(wide(a))); })},

@@ -144,29 +144,57 @@ const LaneRow rows[] = {
        u32 r = a + b;
        out = r < a;
        return r;
+     }),
+     LANES([](u32 a, u32 b, bool& out) {
+       i64 r = i64{a} + b;
+       out = r >> 32 != 0;
+       return sat_u32(r);
      })},
     {"v_sub_co_u32", LANES([](u32 a, u32 b, bool& out) {
        out = b > a;
        return a - b;
+     }),
+     LANES([](u32 a, u32 b, bool& out) {
+       out = b > a;
+       return sat_u32(i64{a} - b);
      })},
     {"v_subrev_co_u32", LANES([](u32 a, u32 b, bool& out) {
        out = a > b;
        return b - a;
+     }),
+     LANES([](u32 a, u32 b, bool& out) {
+       out = a > b;
+       return sat_u32(i64{b} - a);
      })},
     {"v_add_co_ci_u32", LANES([](u32 a, u32 b, bool in, bool& out) {
        u32 r = a + b, s = r + (in ? 1u : 0u);
        out = static_cast<u32>(r < a) | static_cast<u32>(s < r);
        return s;
+     }),
+     LANES([](u32 a, u32 b, bool in, bool& out) {
+       i64 r = i64{a} + b + (in ? 1 : 0);
+       out = r >> 32 != 0;
+       return sat_u32(r);
      })},
     {"v_sub_co_ci_u32", LANES([](u32 a, u32 b, bool in, bool& out) {
        u32 r = a - b, s = r - (in ? 1u : 0u);
        out = static_cast<u32>(b > a) | static_cast<u32>(s > r);
        return s;
+     }),
+     LANES([](u32 a, u32 b, bool in, bool& out) {
+       i64 r = i64{a} - b - (in ? 1 : 0);
+       out = r < 0;
+       return sat_u32(r);
      })},
     {"v_subrev_co_ci_u32", LANES([](u32 a, u32 b, bool in, bool& out) {
        u32 r = b - a, s = r - (in ? 1u : 0u);
        out = static_cast<u32>(a > b) | static_cast<u32>(s > r);
        return s;
+     }),
+     LANES([](u32 a, u32 b, bool in, bool& out) {
+       i64 r = i64{b} - a - (in ? 1 : 0);
+       out = r < 0;
+       return sat_u32(r);
      })},
     {"v_add3_u32", LANES([](u32 a, u32 b, u32 c) { return a + b + c; })},
     {"v_lshl_add_u32", LANES([](u32 a, u32 b, u32 c) { return (a << (b & 31)) + c; })},
@@ -192,6 +220,11 @@ const LaneRow rows[] = {
        u64 r = u64{a} * b + c;
        out = r < c;
        return r;
+     }),
+     LANES([](u32 a, u32 b, u64 c, bool& out) {
+       u64 r = u64{a} * b + c;
+       out = r < c;
+       return r < c ? ~u64{0} : r;
      })},
     {"v_mad_i64_i32", LANES([](i32 a, i32 b, i64 c, bool& out) {
        i64 product = i64{a} * b;
@@ -200,6 +233,15 @@ const LaneRow rows[] = {
        out = static_cast<u32>(product < 0) ^ static_cast<u32>(c < 0) ^
              static_cast<u32>(r < static_cast<u64>(c));
        return r;
+     }),
+     LANES([](i32 a, i32 b, i64 c, bool& out) {
+       i64 product = i64{a} * b;
+       u64 r = static_cast<u64>(product) + static_cast<u64>(c);
+       out = static_cast<u32>(product < 0) ^ static_cast<u32>(c < 0) ^
+             static_cast<u32>(r < static_cast<u64>(c));
+       bool high = product >= 0 && c >= 0 && static_cast<i64>(r) < 0;
+       bool low = product < 0 && c < 0 && static_cast<i64>(r) >= 0;
+       return high ? ~u64{0} >> 1 : low ? u64{1} << 63 : r;
      })},
     {"v_mul_lo_u16", LANES([](u16 a, u16 b) { return static_cast<u16>(u32{a} * b); })},
     {"v_mad_u16", LANES([](u16 a, u16 b, u16 c) { return static_cast<u16>(u32{a} * b + c); }),
@@ -274,13 +316,20 @@ const LaneRow rows[] = {
        for (u32 n = 0; n < 4; ++n) r |= (byte(a, n) + byte(b, n) + (byte(c, n) & 1)) >> 1 << 8 * n;
        return r;
      })},
-    {"v_sad_u8", LANES([](u32 a, u32 b, u32 c) { return sad_u8(a, b, c); })},
-    {"v_sad_hi_u8", LANES([](u32 a, u32 b, u32 c) { return (sad_u8(a, b, 0) << 16) + c; })},
+    {"v_sad_u8", LANES([](u32 a, u32 b, u32 c) { return sad_u8(a, b, c); }),
+     LANES([](u32 a, u32 b, u32 c) { return sat_u32(i64{sad_u8(a, b, 0)} + c); })},
+    {"v_sad_hi_u8", LANES([](u32 a, u32 b, u32 c) { return (sad_u8(a, b, 0) << 16) + c; }),
+     LANES([](u32 a, u32 b, u32 c) { return sat_u32((i64{sad_u8(a, b, 0)} << 16) + c); })},
     {"v_sad_u16", LANES([](u32 a, u32 b, u32 c) {
        return c + absdiff(a & 0xffff, b & 0xffff) + absdiff(a >> 16, b >> 16);
+     }),
+     LANES([](u32 a, u32 b, u32 c) {
+       return sat_u32(i64{c} + absdiff(a & 0xffff, b & 0xffff) + absdiff(a >> 16, b >> 16));
      })},
-    {"v_sad_u32", LANES([](u32 a, u32 b, u32 c) { return absdiff(a, b) + c; })},
-    {"v_msad_u8", LANES([](u32 a, u32 b, u32 c) { return msad_u8(a, b, c); })},
+    {"v_sad_u32", LANES([](u32 a, u32 b, u32 c) { return absdiff(a, b) + c; }),
+     LANES([](u32 a, u32 b, u32 c) { return sat_u32(i64{absdiff(a, b)} + c); })},
+    {"v_msad_u8", LANES([](u32 a, u32 b, u32 c) { return msad_u8(a, b, c); }),
+     LANES([](u32 a, u32 b, u32 c) { return sat_u32(i64{msad_u8(a, b, 0)} + c); })},
     {"v_qsad_pk_u16_u8", LANES([](u64 a, u32 b, u64 c) {
        u64 r = 0;
        for (u32 n = 0; n < 4; ++n) {

@@ -111,7 +111,7 @@ inline T div_fixup(T q, T d, T n) {
 // `x` cut off to f32, denormals to zero.
 inline float cut(double x) {
   float near = static_cast<float>(x);
-  if (near != near || near == 0) return near;
+  if (near != near || near == 0 || absolute(x) >= 0x1p128) return near;
   double big = near < 0 ? -static_cast<double>(near) : static_cast<double>(near), exact = x < 0 ? -x : x;
   if (big > exact) near = bits_of<float>(bits_of<uint32_t>(near) - 1);
   return exponent(near) == 0 ? with_sign(0.0f, near < 0) : near;

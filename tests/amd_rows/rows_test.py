@@ -1,0 +1,154 @@
+"""Rows of the instruction tables against their meaning as AMD's manuals give it (meaning.py, salu.py, packed.py), on
+edge cases and random operands, in every encoding that llvm-mc-19 knows.
+
+A run takes a few texts of each row and encoding, others with each commit; DOORBELL_NIGHTLY=1 takes many, with a fresh
+seed. DOORBELL_SEED repeats a run, DOORBELL_ROWS=NAME picks rows, DOORBELL_COVERAGE=1 prints how often each ran."""
+
+import collections
+import importlib.util
+import os
+import shutil
+import subprocess
+import time
+import unittest
+import zlib
+
+missing = [f"Python's {m} (tools/oracles.sh)" for m in ("numpy", "gmpy2") if not importlib.util.find_spec(m)]
+missing += [] if shutil.which("llvm-mc-19") else ["llvm-mc-19 (Debian package llvm-19)"]
+if missing:
+    if os.environ.get("CI") == "true":
+        raise ImportError(f"missing: {', '.join(missing)}")
+    raise unittest.SkipTest(f"missing: {', '.join(missing)}")
+
+import numpy as np  # noqa: E402
+
+import meaning  # noqa: E402
+import packed  # noqa: E402
+import salu  # noqa: E402
+import valu  # noqa: E402
+from machine import Machine, assemble  # noqa: E402
+from names import mnemonic  # noqa: E402
+
+NIGHTLY = os.environ.get("DOORBELL_NIGHTLY") == "1"
+
+
+def commits():
+    done = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=os.path.dirname(os.path.abspath(__file__)),
+                          capture_output=True, text=True, check=False)
+    return int(done.stdout or 0)
+
+
+# Other operands with each commit.
+SEED = int(os.environ.get("DOORBELL_SEED", time.time_ns() & 0xffffffff if NIGHTLY else commits()))
+TRIES = 24 if NIGHTLY else 1  # texts proposed of each row in each encoding; of arithmetic, twice as many
+ONLY = os.environ.get("DOORBELL_ROWS", "")  # a substring of names, for work on one row
+
+
+class Rows:
+    gpu = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = Machine(cls.gpu)
+        cls.ran = collections.Counter()
+        print(f"{cls.gpu}: seed {SEED}")
+
+    def rng(self, *what):
+        return np.random.default_rng([SEED, zlib.crc32(repr(what).encode())])
+
+    def has(self, row):
+        return row.name in self.machine.row_of and ONLY in row.name
+
+    def test_vector_rows_mean_what_the_manual_says(self):
+        cases = []
+        for row in meaning.ROWS.values():
+            if self.has(row):
+                row.mnemonic = mnemonic(row.name, self.gpu)
+                for encoding in valu.ENCODINGS[row.form]:
+                    rng = self.rng(row.name, encoding)
+                    tries = TRIES if row.form == "vopc" or self.gpu == "gfx1151" else 2 * TRIES
+                    cases += [valu.Case(rng, row, encoding, self.gpu, 64 if rng.random() < 0.3 else 32) for _ in range(tries)]
+        self.compare(cases)
+
+    def test_scalar_rows_mean_what_the_manual_says(self):
+        cases = []
+        for row in salu.ROWS.values():
+            if self.has(row):
+                rng = self.rng(row.name)
+                lanes = 64 if row.name.endswith("b64") else 32  # of what writes exec
+                cases += [salu.Case(rng, row, mnemonic(row.name, self.gpu), lanes) for _ in range(4 * TRIES)]
+        self.compare(cases)
+
+    def test_packed_rows_mean_what_the_manual_says(self):
+        cases = []
+        for row in packed.ROWS.values():
+            if self.has(row):
+                row.mnemonic = mnemonic(row.name, self.gpu)
+                for encoding in packed.ENCODINGS[row.form]:
+                    rng = self.rng(row.name, encoding)
+                    cases += [packed.PackedCase(rng, row, encoding, self.gpu, 64 if rng.random() < 0.3 else 32)
+                              for _ in range(3 * TRIES)]
+        self.compare(cases)
+
+    def test_pairs_mean_what_the_manual_says(self):
+        cases = []
+        if "v_dual_mov_b32" in self.machine.row_of and ONLY in "v_dual":
+            rng = self.rng("vopd")
+            for x in packed.HALVES:
+                for y in packed.SECOND:
+                    for _ in range(TRIES):
+                        case = packed.PairCase(rng, x, y)
+                        case.name = f"v_dual_{x if rng.random() < 0.5 else y}"
+                        cases.append(case)
+        self.compare(cases)
+
+    def test_matrices_are_products_with_sums_in_any_order(self):
+        rng = self.rng("wmma")
+        self.compare([packed.MatrixCase(rng, name, lanes) for name in packed.MATRICES if name in self.machine.row_of
+                      for lanes in (32, 64) for _ in range(2 * TRIES)])
+
+    def compare(self, all_cases):
+        failures = collections.defaultdict(list)
+        for lanes in (32, 64):
+            cases = [c for c in all_cases if c.lanes == lanes]
+            codes = assemble([c.text + "\ns_endpgm" for c in cases], self.gpu, lanes)
+            good = [(c, code) for c, code in zip(cases, codes) if code]
+            addresses = self.machine.load([code for _, code in good])
+            for (case, _), address in zip(good, addresses):
+                name = case.name
+                before, count = case.state(), self.machine.count(name)
+                try:
+                    wrong = case.check(before, self.machine.execute(address, before))
+                except RuntimeError as fault:
+                    wrong = str(fault)
+                self.ran[name, case.encoding] += 1
+                if not wrong and self.machine.count(name) == count:
+                    wrong = "another row was executed"
+                if wrong:
+                    failures[name].append(f"{case.text} (wave{lanes}): {wrong}")
+        for name in failures:
+            print(f"{self.gpu} {name}: {len(failures[name])} wrong: {failures[name][0]}")
+        self.assertEqual(len(failures), 0, "rows")
+
+    def test_zz_coverage(self):
+        missing = [n for n in self.machine.row_of if not self.machine.count(n)]
+        if os.environ.get("DOORBELL_COVERAGE"):
+            for n in self.machine.row_of:
+                print(f"{self.gpu} {n} {self.machine.count(n)}")
+        print(f"{self.gpu}: {len(self.machine.row_of) - len(missing)} of {len(self.machine.row_of)} rows executed")
+
+
+class Gfx1030(Rows, unittest.TestCase):
+    gpu = "gfx1030"
+
+
+class Gfx1100(Rows, unittest.TestCase):
+    gpu = "gfx1100"
+
+
+class Gfx1151(Rows, unittest.TestCase):
+    gpu = "gfx1151"
+
+
+if __name__ == "__main__":
+    unittest.main()
