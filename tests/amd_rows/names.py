@@ -8,6 +8,7 @@ GFX10 = {
     "v_cvt_floor_i32_f32": "v_cvt_flr_i32_f32", "v_cvt_pk_norm_i16_f16": "v_cvt_pknorm_i16_f16",
     "v_cvt_pk_norm_u16_f16": "v_cvt_pknorm_u16_f16", "v_cvt_pk_norm_i16_f32": "v_cvt_pknorm_i16_f32",
     "v_cvt_pk_norm_u16_f32": "v_cvt_pknorm_u16_f32",
+    "s_set_inst_prefetch_distance": "s_inst_prefetch",
     **{f"v_cmp{x}_t_{t}": f"v_cmp{x}_tru_{t}" for x in ("", "x") for t in ("f16", "f32", "f64")},
     "s_and_not1_b32": "s_andn2_b32", "s_and_not1_b64": "s_andn2_b64", "s_or_not1_b32": "s_orn2_b32",
     "s_or_not1_b64": "s_orn2_b64", "s_ctz_i32_b32": "s_ff1_i32_b32", "s_ctz_i32_b64": "s_ff1_i32_b64",

@@ -168,7 +168,8 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     bool null = x.kind == Operand::Kind::sgpr && x.index == reg::null;
     if (x.kind == Operand::Kind::vgpr) touch(s, x.index, dwords, true, o.reads, writes);
     if (x.kind == Operand::Kind::sgpr && !null) touch(s, x.index, dwords, false, o.reads, writes);
-    if (o.writes && !memory) {
+    if (o.writes && !memory &&
+        source_number(o.slot) >= 3) {  // the source that v_swap_b32 writes is none of these
       uint16_t index = null ? reg::bin : x.index;
       if (o.data == isa::Data::mask && vop) {
         s.m = index;
@@ -183,14 +184,14 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
         s.half_high = x.high || (inst.mods.op_sel >> 3 & 1);
         s.d_float = lanes && o.data == isa::Data::f;
         if (o.reads) {
-          if ((vop || lanes) && o.slot != isa::Slot::src0) {
+          if (vop || lanes) {
             accumulators[accumulator_count] = place(x, o, wave, 7);
             accumulators[accumulator_count++].high = s.half && s.half_high;
           }
           s.reads_d = true;
         }
       }
-      if (!(o.reads && source_number(o.slot) < 3)) continue;  // v_swap's source is written too
+      continue;
     }
     if (memory) continue;
     Place p = place(x, o, wave, source_number(o.slot));
