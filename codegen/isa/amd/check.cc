@@ -63,6 +63,10 @@ Status check(const Inst& inst, Target target) {
     for (const Operand& x : inst.operands)
       if (x == special_source(special::lds_direct))
         return error("{}: {} exchanges its sources and cannot read lds_direct", name(target.arch), r.name);
+  // RDNA2 and RDNA3 ISA, V_READLANE_B32: the lane is an SGPR, M0 or an inline constant.
+  if ((r.name == "v_readlane_b32" || r.name == "v_writelane_b32") &&
+      inst.operands[2].kind == Operand::Kind::literal)
+    return error("{}: the lane of {} is no literal", name(target.arch), r.name);
   Bus bus;
   for (size_t i = 0; i < r.count; ++i)
     if (r.operands[i].reads && r.operands[i].slot != Slot::vdst) bus.add(inst.operands[i]);

@@ -133,11 +133,19 @@ struct Reader {
       return true;
     }
     switch (o.cls) {
-      case Class::sreg:  // also what scalar registers' codes end with, where a mask is read
-        if (code >= 128 && o.data != Data::mask && (dwords != 1 || code < special::vccz)) return false;
+      case Class::sreg:  // also the specials of the operand's width, and any where a mask is read
+        if (code >= 128 && o.data != Data::mask &&
+            (dwords == 1) == (code >= special::shared_base && code <= special::private_limit))
+          return false;
+        if (code >= special::vccz && o.data != Data::mask && dwords != 1) return false;
         return scalar_source(code, dwords, x) &&
                (x.kind == Operand::Kind::sgpr || x.kind == Operand::Kind::special);
-      case Class::vgpr_or_constant: return code >= 128 && code <= 248 && scalar_source(code, dwords, x);
+      case Class::vgpr_or_constant:
+        if (code == no_saddr()) {  // null is as wide as it must be
+          x = sgpr(scalar::null, dwords);
+          return true;
+        }
+        return ((code >= 128 && code <= 248) || code == special::scc) && scalar_source(code, dwords, x);
       case Class::scalar:
       case Class::any: return scalar_source(code, dwords, x);
       default: return false;
@@ -204,7 +212,7 @@ bool Reader::operand(const Row& row, const OperandRow& o, Operand& x) {
     case Slot::sdst2: return is_short(row) ? vcc() : scalar(Bits::sdst2);
     case Slot::src0:
       if (encoding == Encoding::sdwa && raw[Bits::src0_scalar])
-        return scalar_source(raw[Bits::src0], dwords, x);
+        return o.cls != Class::vgpr && scalar_source(raw[Bits::src0], dwords, x);
       if (fields::is_extended(encoding)) return vector(Bits::src0);
       return source(raw[Bits::src0], row.format, o, x);
     case Slot::src1:
@@ -217,7 +225,10 @@ bool Reader::operand(const Row& row, const OperandRow& o, Operand& x) {
         return false;
       return source(raw[Bits::src1], row.format, o, x);
     case Slot::src2: return source(raw[Bits::src2], row.format, o, x);
-    case Slot::vcc: return is_short(row) ? vcc() : source(raw[Bits::src2], row.format, o, x);
+    case Slot::vcc:
+      if (is_short(row)) return vcc();
+      return source(raw[Bits::src2], row.format, o, x) && x.index != scalar::exec &&
+             x.index != scalar::exec_hi;
     case Slot::vaddr: return address(row, x);
     case Slot::data0: return vector(Bits::data0);
     case Slot::data1: return vector(Bits::data1);
@@ -308,9 +319,8 @@ void Reader::modifiers(const Row& row, Modifiers& m) const {
       m.fetch_inactive = used(Bits::fetch_inactive);
       const uint32_t mods = used(Bits::dpp_mods);
       const auto neg = static_cast<uint8_t>((mods & 1) | (mods >> 1 & 2));
-      const uint8_t floats = gfx10() ? row.float_sources : row.float_sources11;
-      m.neg |= neg & floats;
-      m.sext |= neg & ~floats;
+      m.neg |= neg & row.float_sources;
+      m.sext |= neg & ~row.float_sources;
       m.abs |= static_cast<uint8_t>((mods >> 1 & 1) | (mods >> 2 & 2));
       break;
     }

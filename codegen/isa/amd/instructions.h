@@ -749,7 +749,7 @@ inline constexpr Line instructions[] = {
   DS_INTEGER_ATOMICS("u32", "i32", "b32", 0x00, 0x20),
   DS_COMPARE("b32", 0x10, 0x30), DS_COMPARE("f32", 0x11, 0x31),
   DS_ATOMIC("min", "f32", 0x12, 0x32), DS_ATOMIC("max", "f32", 0x13, 0x33),
-  {"ds_nop",                   ds, 0x14, 0x14, ""},
+  {"ds_nop",                   ds, 0x14, 0x14, "", "nogds"},
   {"ds_add_f32",               ds, 0x15, 0x15, "= a32 f32"},
   {"ds_add_rtn_f32",           ds, 0x55, 0x79, "f32 = a32 f32"},
   {"ds_gws_sema_release_all",  ds, 0x18, 0x18, "", "gds <m0"},

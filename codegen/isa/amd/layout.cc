@@ -21,18 +21,19 @@ bool loads_to_lds(const Row& row) {
 }
 
 // Modifiers of VOP3 and VOP3P.
-Use vop3_modifier(const Row& row, Arch arch, Bits b) {
+Use vop3_modifier(const Row& row, Encoding e, Arch arch, Bits b) {
   const bool gfx11 = arch != Arch::gfx1030;
   const uint32_t floats = gfx11 ? row.float_sources11 : row.float_sources;
   const uint32_t selects = gfx11 ? row.op_sel11 : row.op_sel;
   const bool packed = row.format == Format::vop3p, matrix = row.unit == Unit::matrix;
   const bool halves = matrix && row.operands[0].bits == 16;
   const uint32_t missing = 7u & ~row.sources;
+  const bool dpp = is_extended(e);
   switch (b) {
     case neg:
       if (packed) return {row.sources, 0};
-      if (floats != 0 && selects == 0 && row.format != Format::vopc)
-        return {row.sources, 0};  // sext() of integers
+      // LLVM writes sext() of integers that stand beside floats, or are selected halves with DPP.
+      if (selects != 0 ? dpp : floats != 0 && row.format != Format::vopc) return {row.sources, 0};
       return {floats, selects != 0 ? row.sources & ~floats : 0u};
     case abs:
       return {floats,
@@ -49,8 +50,8 @@ Use vop3_modifier(const Row& row, Arch arch, Bits b) {
   }
 }
 
-Use extension_field(const Row& row, Encoding e, Arch arch, Bits b) {
-  const uint32_t floats = arch == Arch::gfx1030 ? row.float_sources : row.float_sources11;
+Use extension_field(const Row& row, Encoding e, Bits b) {
+  const uint32_t floats = row.float_sources;
   const auto source = [&](uint32_t bit, bool wants_float) {
     return (row.sources & bit) && ((floats & bit) != 0) == wants_float ? all : none;
   };
@@ -151,10 +152,10 @@ Use use_of(const Row& row, Encoding e, Arch arch, Bits b) {
     case abs:
     case neg_hi:
     case op_sel:
-    case op_sel_hi: return vop3_modifier(row, arch, b);
+    case op_sel_hi: return vop3_modifier(row, e, arch, b);
     case clamp:
     case omod:
-      return is_extended(e) && !long_vop ? extension_field(row, e, arch, b) : vop3_modifier(row, arch, b);
+      return is_extended(e) && !long_vop ? extension_field(row, e, b) : vop3_modifier(row, e, arch, b);
     case dpp_ctrl:
     case fetch_inactive:
     case bound_ctrl:
@@ -173,7 +174,7 @@ Use use_of(const Row& row, Encoding e, Arch arch, Bits b) {
     case src1_mods:
     case src1_scalar:
     case sdwa_sdst:
-    case sdwa_has_sdst: return extension_field(row, e, arch, b);
+    case sdwa_has_sdst: return extension_field(row, e, b);
     case offset:
       if (row.format == Format::ds) return used_if(row.count != 0 || row.gds_only, none);
       if (row.format == Format::smem) return used_if(has(row, Slot::soffset), loose);

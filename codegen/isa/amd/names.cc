@@ -250,10 +250,25 @@ constexpr uint32_t quad_mode = 0x8000;
 
 }  // namespace
 
+// LLVM declares some operands otherwise than the guides do: the mask of v_cmp_class_f16 with 32 bits, the
+// exponent of v_ldexp_f16 as a half.
+bool has_32_bits(const Row& row, const OperandRow& o) {
+  return row.name.ends_with("_class_f16") && o.slot == Slot::src1;
+}
+
 bool has_narrow_literal(const Row& row, const OperandRow& o) {
-  if (row.name.starts_with("v_fma_mixlo") || row.name.starts_with("v_fma_mixhi")) return true;
+  if (has_32_bits(row, o)) return false;
   return o.bits == 16 && o.count == 1 && row.format != Format::sop1 &&
          !(row.format == Format::sop2 && o.data != Data::f);
+}
+
+bool has_hex_floats(const Row& row, const OperandRow& o) {
+  if (o.bits != 16 || o.count != 1 || o.data == Data::bf || has_32_bits(row, o)) return false;
+  return is_vop(row.format) ? o.data != Data::f && row.name != "v_ldexp_f16" : row.format == Format::sopc;
+}
+
+bool is_wide(const OperandRow& o, Target t) {
+  return o.bits * o.count >= 64 && o.data != Data::mask && !(o.by_wave && t.wave == 64);
 }
 
 std::string_view scalar_name(uint16_t index, int dwords) {

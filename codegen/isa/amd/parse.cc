@@ -81,6 +81,8 @@ struct Parser {
   Result<uint32_t> bit_list(int limit);
   Result<int64_t> modifier_value(int64_t low, int64_t high);
   Status modifiers();
+  void drop_literals(Inst& candidate) const;
+  void share_literal(Inst& candidate) const;
   Result<Inst> choose(std::span<const Encoding> encodings);
 };
 
@@ -227,12 +229,14 @@ Result<std::optional<Operand>> Parser::reg() {
 // The inline constant of these bits in an operand's type, or a literal.
 Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
   const bool narrow = names::has_narrow_literal(*row, o);
-  const bool wide = o.bits == 64 && o.data != Data::mask;
+  const bool wide = names::is_wide(o, target);
   const int bits = wide ? 64 : narrow ? 16 : 32;
-  const OperandRow as_float{.data = Data::f, .bits = static_cast<uint8_t>(bits)};
+  const bool brain = o.data == Data::bf && o.bits == 16 && !wide;
+  const OperandRow as_float{.data = brain ? Data::bf : Data::f, .bits = static_cast<uint8_t>(bits)};
   uint64_t v;
   if (n.is_float) {
-    v = wide ? std::bit_cast<uint64_t>(n.value)
+    v = wide    ? std::bit_cast<uint64_t>(n.value)
+        : brain ? std::bit_cast<uint32_t>(static_cast<float>(n.value)) >> 16
         : narrow || (o.bits == 16 && o.data == Data::f && is_vop(row->format))
             ? half_bits(n.value)
             : std::bit_cast<uint32_t>(static_cast<float>(n.value));
@@ -248,11 +252,8 @@ Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
   }
   // Packed halves and floats of 16 bits know inline constants of their own width; integers of 16 bits have
   // none.
-  const bool half_float = o.bits == 16 && (o.data == Data::f || (o.count > 1 && o.data != Data::f));
-  // LLVM takes the exponent of v_ldexp_f16 for a half.
-  const bool no_floats = o.bits == 16 && o.count == 1 && !row->true16 && row->name != "v_ldexp_f16" &&
-                         (is_vop(row->format) ? o.data != Data::f : row->format == Format::sopc);
-  if (!no_floats || n.is_float)
+  const bool half_float = !wide && o.bits == 16 && (o.data == Data::f || (o.count > 1 && o.data != Data::f));
+  if (n.is_float || !names::has_hex_floats(*row, o))
     for (int code = 240; code <= 248; ++code) {
       const OperandRow type = half_float && is_vop(row->format) && o.data == Data::f
                                   ? OperandRow{.data = Data::f, .bits = 16}
@@ -281,8 +282,7 @@ Result<Operand> Parser::plain(const OperandRow& o) {
     const bool half = row->format != Format::vopd && row->name.ends_with("_f16");
     const Number n = TRY(number());
     if (!n.is_float) {
-      if (n.integer < (half ? INT16_MIN : INT32_MIN) || n.integer > (half ? UINT16_MAX : int64_t{UINT32_MAX}))
-        return fail(half ? "a number of 16 bits" : "a number of 32 bits");
+      if (n.integer < INT32_MIN || n.integer > int64_t{UINT32_MAX}) return fail("a number of 32 bits");
       return literal(static_cast<uint32_t>(n.integer));
     }
     return literal(half ? half_bits(n.value) : std::bit_cast<uint32_t>(static_cast<float>(n.value)));
@@ -573,6 +573,29 @@ Status Parser::modifiers() {
   return success();
 }
 
+// Where no literal can follow, or another one does, the bits of a half stand for an inline constant.
+void Parser::drop_literals(Inst& candidate) const {
+  for (size_t i = 0; i < row->count; ++i)
+    for (int code = 240; code <= 248; ++code)
+      if (candidate.operands[i] == literal(static_cast<uint32_t>(
+                                       constant_bits(inline_float(code), {.data = Data::f, .bits = 16}))) &&
+          names::has_hex_floats(*row, row->operands[i]))
+        candidate.operands[i] = inline_float(code);
+}
+
+// v_fmaak_f16 and v_fmamk_f16 have one literal of 32 bits; a source that is the same one shows its lower
+// half.
+void Parser::share_literal(Inst& candidate) const {
+  for (size_t k = 0; k < row->count; ++k)
+    for (size_t i = 0; i < row->count; ++i) {
+      Operand& x = candidate.operands[i];
+      const Operand& all = candidate.operands[k];
+      if (row->operands[k].cls == Class::literal && names::has_narrow_literal(*row, row->operands[i]) &&
+          x.kind == Operand::Kind::literal && x.value == (all.value & 0xffff))
+        x = all;
+    }
+}
+
 Result<Inst> Parser::choose(std::span<const Encoding> encodings) {
   for (Encoding e : encodings) {
     const bool dpp16_form = is_dpp16(e), dpp8_form = is_dpp8(e);
@@ -582,7 +605,10 @@ Result<Inst> Parser::choose(std::span<const Encoding> encodings) {
     candidate.encoding = e;
     if (e == Encoding::sdwa && row->format != Format::vopc && !row->operands.empty() && !has_sdwa)
       candidate.mods.dst_unused = 2;
+    share_literal(candidate);
     std::vector<std::byte> bytes;
+    if (encode(candidate, target, bytes).ok()) return candidate;
+    drop_literals(candidate);
     if (encode(candidate, target, bytes).ok()) return candidate;
   }
   return error("column 1: {} takes no such operands and modifiers in {}", row->name_in(target.arch),

@@ -32,15 +32,7 @@ struct Printer {
     else put("{:#x}", v);
   }
   void operand(const Row& row, size_t i);
-  // s_setreg_imm32's literal, which prints as an inline constant where it could be one.
-  void immediate(uint32_t v) {
-    for (int code = 240; code <= 248; ++code)
-      if (constant_bits(inline_float(code), {.data = Data::f}) == v)
-        return put(names::inline_floats[code - 240]);
-    const auto n = static_cast<int32_t>(v);
-    if (n >= -16 && n <= 64) put("{}", n);
-    else put("{:#x}", v);
-  }
+  void literal(uint32_t v, const OperandRow& o);
   void list(std::string_view name, uint32_t bits, int count);
   void vop_modifiers(const Row& row);
   void memory_modifiers(const Row& row);
@@ -80,13 +72,32 @@ void Printer::scalar_register(const Operand& x) {
 }
 
 void Printer::constant(const Operand& x, const OperandRow& o) {
-  const bool half = o.bits == 16 && o.count == 1;
   if (x.index <= 192) put("{}", x.index - 128);
   else if (x.index <= 208) put("{}", 192 - x.index);
-  else if (half && (o.data != Data::f ? is_vop(row(inst).format) : row(inst).format == Format::sopc))
-    put("{:#x}", constant_bits(x, {.data = Data::f, .bits = 16}));  // as LLVM prints integers of 16 bits
-  else if (x.index == 248 && o.bits == 64 && o.data != Data::mask) put("0.15915494309189532");
+  else if (names::has_hex_floats(row(inst), o)) put("{:#x}", constant_bits(x, {.data = Data::f, .bits = 16}));
+  else if (x.index == 248 && names::is_wide(o, target)) put("0.15915494309189532");
   else put(names::inline_floats[x.index - 240]);
+}
+
+// LLVM writes a literal that an inline constant could stand for like the constant.
+void Printer::literal(uint32_t v, const OperandRow& o) {
+  const Row& r = row(inst);
+  if (o.cls == Class::literal && r.format != Format::sopk) return put("{:#x}", v);
+  const bool narrow = names::has_narrow_literal(r, o), wide = names::is_wide(o, target);
+  const bool packed = o.bits == 16 && o.count > 1 && (o.data == Data::f || o.data == Data::bf);
+  const bool half = narrow ? !names::has_hex_floats(r, o) : packed && is_vop(r.format);
+  const uint32_t bits = narrow ? v & 0xffff : v;
+  const int64_t n = narrow && half ? static_cast<int16_t>(bits) : wide ? int64_t{v} : static_cast<int32_t>(v);
+  if (n >= -16 && n <= 64 && !(wide && o.data == Data::f && n != 0)) return put("{}", n);
+  const OperandRow type{.data = half && o.data == Data::bf ? Data::bf : Data::f,
+                        .bits = static_cast<uint8_t>(wide   ? 64
+                                                     : half ? 16
+                                                            : 32)};
+  const uint64_t value = wide ? constant_bits(amd::literal(v), o) : half ? bits : v;
+  for (int code = 240; code <= 248; ++code)
+    if (constant_bits(inline_float(code), type) == value)
+      return put(wide && code == 248 ? "0.15915494309189532" : names::inline_floats[code - 240]);
+  put("{:#x}", bits);
 }
 
 void Printer::field(const Operand& x, Field f) {
@@ -119,11 +130,7 @@ void Printer::plain(const Operand& x, const OperandRow& o) {
       break;
     case Operand::Kind::sgpr: scalar_register(x); break;
     case Operand::Kind::constant: constant(x, o); break;
-    case Operand::Kind::literal:
-      if (row(inst).format == Format::sopk) return immediate(static_cast<uint32_t>(x.value));
-      put("{:#x}",
-          static_cast<uint32_t>(x.value) & (names::has_narrow_literal(row(inst), o) ? 0xffffu : ~0u));
-      break;
+    case Operand::Kind::literal: literal(static_cast<uint32_t>(x.value), o); break;
     case Operand::Kind::special: put(names::special_name(x.index)); break;
     case Operand::Kind::imm: field(x, o.field); break;
   }
