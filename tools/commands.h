@@ -8,7 +8,9 @@
 
 namespace doorbell {
 
+void add_asm(CLI::App& app, int& exit_status);
 void add_bench(CLI::App& app, int& exit_status);
+void add_disasm(CLI::App& app, int& exit_status);
 void add_emu(CLI::App& app, int& exit_status);
 void add_env(CLI::App& app, int& exit_status);
 void add_fetch(CLI::App& app, int& exit_status);

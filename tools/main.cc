@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
   add_bench(app, exit_status);
   add_fetch(app, exit_status);
   add_emu(app, exit_status);
+  add_asm(app, exit_status);
+  add_disasm(app, exit_status);
   add_env(app, exit_status);
   // CLI11 would only say that a command is missing.
   auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };

@@ -364,18 +364,20 @@ TEST(AmdParse, RefusesWithTheColumn) {
     return inst.ok() ? "accepted" : inst.error().message;
   };
   EXPECT_EQ(message("v_addd_f32 v0, v1, v2"),
-            "column 1: expected an instruction of gfx1100; `v_addd_f32` is none");
+            "column 1: expected an instruction of gfx1100, found `v_addd_f32`");
   EXPECT_EQ(message("  s_load_dwordx5 s0"),
-            "column 3: expected an instruction of gfx1100; `s_load_dwordx5` is none");
-  EXPECT_EQ(message("v_add_f32 v0, v1"), "column 17: expected `,`");
-  EXPECT_EQ(message("v_add_f32 v0, v1, v256"), "column 19: expected registers of v0 to v255");
-  EXPECT_EQ(message("v_add_f32 v0, v1, v2 clam"), "column 22: expected a modifier, or the end of the line");
-  EXPECT_EQ(message("s_waitcnt vmcnt(64)"), "column 19: expected 0 to 63");
-  EXPECT_EQ(message("s_mov_b32 s0, 0x123456789"), "column 26: expected a number of 32 bits");
-  EXPECT_EQ(message("s_mov_b32 s0, here"), "column 15: expected a number; nothing is named `here`");
+            "column 3: expected an instruction of gfx1100, found `s_load_dwordx5`");
+  EXPECT_EQ(message("v_add_f32 v0, v1"), "column 17: expected `,`, found the end");
+  EXPECT_EQ(message("v_add_f32 v0, v1, v256"), "column 19: expected registers of v0 to v255, found `v256`");
+  EXPECT_EQ(message("v_add_f32 v0, v1, v2 clam"),
+            "column 22: expected a modifier, or the end of the line, found `clam`");
+  EXPECT_EQ(message("s_waitcnt vmcnt(64)"), "column 17: expected 0 to 63, found `64`");
+  EXPECT_EQ(message("s_mov_b32 s0, 0x123456789"),
+            "column 15: expected a number of 32 bits, found `0x123456789`");
+  EXPECT_EQ(message("s_mov_b32 s0, here"), "column 15: expected a number, or the name of one, found `here`");
   EXPECT_EQ(message("v_add_f32_e32 v0, v1, s2"),
             "column 1: v_add_f32 takes no such operands and modifiers in gfx1100");
-  EXPECT_EQ(message(""), "column 1: expected an instruction");
+  EXPECT_EQ(message(""), "column 1: expected an instruction, found the end");
 }
 
 TEST(AmdParse, ChoosesAsAssemblersDo) {

@@ -56,16 +56,25 @@ Status check(const Inst&, Target);
 
 std::string print(const Inst&, Target);
 
-// What names in the text stand for. Both may leave a name undefined.
+// What names in the text stand for. Each may leave a name undefined.
 struct Names {
+  struct Value {
+    int64_t value = 0;
+    bool address = false;  // not known before all is laid out: takes a literal, never an inline constant
+  };
   virtual ~Names() = default;
-  virtual std::optional<int64_t> value(std::string_view name) const = 0;
+  virtual std::optional<Value> value(std::string_view name) const = 0;
   // Dwords from the end of the instruction to a label.
   virtual std::optional<int64_t> distance(std::string_view name) const = 0;
+  // `name@how`, as rel32@lo: the bits that a linker would write for this addend.
+  virtual std::optional<int64_t> relocated(std::string_view name, std::string_view how,
+                                           int64_t addend) const = 0;
 };
 // One instruction, in its shortest encoding unless a suffix names one (`_e64`); an error says the column,
-// from 1. What it yields, encode() takes.
+// from 1, what was expected and what was found. What it yields, encode() takes.
 Result<Inst> parse(std::string_view, Target, const Names* = nullptr);
+// The value of an expression that begins at `at`, which then is behind it.
+Result<Names::Value> parse_expression(std::string_view, size_t& at, const Names* = nullptr);
 
 // The bits that an inline constant or a literal stands for in an operand of this type, zero-extended to 64
 // bits: a float in its width, an integer sign-extended, a literal of a 64-bit float in its upper half (RDNA3

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "codegen/isa/amd/elf.h"
+
 namespace doorbell::amd {
 namespace {
 
@@ -15,43 +17,9 @@ constexpr Machine machine_list[] = {
     {"gfx1151", 0x4a, Arch::gfx1151}, {"gfx1152", 0x55, Arch::gfx1151},
 };
 
-// System V ABI.
-struct ElfHeader {
-  uint8_t ident[16];
-  uint16_t type, machine;
-  uint32_t version;
-  uint64_t entry, phoff, shoff;
-  uint32_t flags;
-  uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct ElfSegment {
-  uint32_t type, flags;
-  uint64_t offset, va, pa, file_size, memory_size, align;
-};
-struct ElfSection {
-  uint32_t name, type;
-  uint64_t flags, va, offset, size;
-  uint32_t link, info;
-  uint64_t align, entry_size;
-};
-struct ElfSymbol {
-  uint32_t name;
-  uint8_t info, other;
-  uint16_t section;
-  uint64_t value, size;
-};
-struct ElfRela {
-  uint64_t offset, info;
-  int64_t addend;
-};
-static_assert(sizeof(ElfHeader) == 64 && sizeof(ElfSegment) == 56 && sizeof(ElfSection) == 64 &&
-              sizeof(ElfSymbol) == 24 && sizeof(ElfRela) == 24);
-
-constexpr uint16_t machine_amdgpu = 224, type_relocatable = 1, type_dynamic = 3;
-constexpr uint32_t section_symtab = 2, section_rela = 4, section_note = 7, section_nobits = 8,
-                   section_dynsym = 11, segment_note = 4;
-constexpr uint32_t note_metadata = 32;  // NT_AMDGPU_METADATA, of "AMDGPU"
-constexpr int deepest_metadata = 32;    // far beyond what the format nests; keeps garbage off the stack
+using elf::machine_amdgpu, elf::type_relocatable, elf::type_dynamic, elf::section_symtab, elf::section_rela,
+    elf::section_note, elf::section_nobits, elf::section_dynsym, elf::segment_note, elf::note_metadata;
+constexpr int deepest_metadata = 32;  // far beyond what the format nests; keeps garbage off the stack
 
 // Refuses deep nesting before the recursive reader sees it.
 struct DepthCheck : nlohmann::json_sax<nlohmann::json> {
@@ -163,18 +131,15 @@ class CodeObjectReader {
   Status read_kernels();
 
   std::span<const std::byte> bytes_;
-  ElfHeader header_{};
-  std::vector<ElfSection> elf_sections_;
+  elf::Header header_{};
+  std::vector<elf::Section> elf_sections_;
   CodeObject out_;
 };
 
 Status CodeObjectReader::read_header() {
-  header_ = TRY(get<ElfHeader>(0, "the ELF header"));
-  if (std::memcmp(header_.ident,
-                  "\x7f"
-                  "ELF",
-                  4) != 0)
+  if (bytes_.size() < 4 || std::memcmp(bytes_.data(), "\177ELF", 4) != 0)
     return error("code object: offset 0: not an ELF file");
+  header_ = TRY(get<elf::Header>(0, "the ELF header"));
   if (header_.ident[4] != 2 || header_.ident[5] != 1)
     return error("code object: offset 4: not a 64-bit little-endian ELF file");
   if (header_.machine != machine_amdgpu)
@@ -183,6 +148,7 @@ Status CodeObjectReader::read_header() {
     return error("code object: offset 16: type {} is neither an object file nor a shared object",
                  header_.type);
   out_.relocatable_ = header_.type == type_relocatable;
+  out_.version_ = header_.ident[8] + 2;
   for (const Machine& m : machine_list)
     if (m.number == (header_.flags & 0xff)) {
       out_.arch_ = m.arch;
@@ -196,11 +162,11 @@ Status CodeObjectReader::read_header() {
 }
 
 Status CodeObjectReader::read_segments() {
-  if (header_.phnum != 0 && header_.phentsize != sizeof(ElfSegment))
+  if (header_.phnum != 0 && header_.phentsize != sizeof(elf::Segment))
     return error("code object: offset 54: program headers of {} bytes", header_.phentsize);
   for (uint64_t i = 0; i < header_.phnum; ++i) {
-    const uint64_t at = header_.phoff + i * sizeof(ElfSegment);
-    const ElfSegment s = TRY(get<ElfSegment>(at, "a program header"));
+    const uint64_t at = header_.phoff + i * sizeof(elf::Segment);
+    const elf::Segment s = TRY(get<elf::Segment>(at, "a program header"));
     if (s.type == segment_load) {
       (void)TRY(range(s.offset, s.file_size, "a segment"));
       if (s.file_size > s.memory_size)
@@ -214,11 +180,11 @@ Status CodeObjectReader::read_segments() {
 }
 
 Status CodeObjectReader::read_sections() {
-  if (header_.shnum != 0 && header_.shentsize != sizeof(ElfSection))
+  if (header_.shnum != 0 && header_.shentsize != sizeof(elf::Section))
     return error("code object: offset 58: section headers of {} bytes", header_.shentsize);
   for (uint64_t i = 0; i < header_.shnum; ++i) {
-    const uint64_t at = header_.shoff + i * sizeof(ElfSection);
-    const ElfSection s = TRY(get<ElfSection>(at, "a section header"));
+    const uint64_t at = header_.shoff + i * sizeof(elf::Section);
+    const elf::Section s = TRY(get<elf::Section>(at, "a section header"));
     Section section{{}, s.type, s.flags, s.va, s.offset, s.size, {}};
     if (s.type != section_nobits && s.type != 0) section.bytes = TRY(range(s.offset, s.size, "a section"));
     elf_sections_.push_back(s);
@@ -231,10 +197,11 @@ Status CodeObjectReader::read_sections() {
 
 Status CodeObjectReader::read_symbols(const Section& table, uint32_t strings,
                                       std::vector<Symbol>& into) const {
-  for (uint64_t at = 0; at + sizeof(ElfSymbol) <= table.bytes.size(); at += sizeof(ElfSymbol)) {
-    const ElfSymbol s = TRY(get<ElfSymbol>(table.file_offset + at, "a symbol"));
+  for (uint64_t at = 0; at + sizeof(elf::Symbol) <= table.bytes.size(); at += sizeof(elf::Symbol)) {
+    const elf::Symbol s = TRY(get<elf::Symbol>(table.file_offset + at, "a symbol"));
     into.push_back({string_at(section_bytes(strings), s.name), s.value, s.size,
-                    static_cast<uint8_t>(s.info & 15), static_cast<uint8_t>(s.info >> 4), s.section});
+                    static_cast<uint8_t>(s.info & 15), static_cast<uint8_t>(s.info >> 4),
+                    static_cast<uint8_t>(s.other & 3), s.section});
   }
   return success();
 }
@@ -258,8 +225,8 @@ Status CodeObjectReader::read_relocations() {
     if (link < out_.sections_.size() &&
         (out_.sections_[link].type == section_dynsym || out_.sections_[link].type == section_symtab))
       TRY(read_symbols(out_.sections_[link], elf_sections_[link].link, symbols));
-    for (uint64_t at = 0; at + sizeof(ElfRela) <= s.bytes.size(); at += sizeof(ElfRela)) {
-      const ElfRela r = TRY(get<ElfRela>(s.file_offset + at, "a relocation"));
+    for (uint64_t at = 0; at + sizeof(elf::Rela) <= s.bytes.size(); at += sizeof(elf::Rela)) {
+      const elf::Rela r = TRY(get<elf::Rela>(s.file_offset + at, "a relocation"));
       const uint64_t symbol = r.info >> 32;
       if (symbol != 0 && symbol >= symbols.size())
         return error("code object: offset {}: a relocation names symbol {} of {}", s.file_offset + at, symbol,

@@ -36,6 +36,7 @@ struct Symbol {
   uint64_t value = 0, size = 0;  // a virtual address; in a relocatable object, an offset in its section
   uint8_t type = 0;              // 1 object, 2 function, 3 section
   uint8_t binding = 0;           // 0 local, 1 global, 2 weak
+  uint8_t visibility = 0;        // 0 default, 2 hidden, 3 protected
   uint16_t section = 0;          // 0: undefined
 };
 inline constexpr uint8_t symbol_object = 1, symbol_function = 2;
@@ -83,6 +84,7 @@ class CodeObject {
 
   [[nodiscard]] Arch arch() const { return arch_; }
   [[nodiscard]] std::string_view processor() const { return processor_; }  // "gfx1036"
+  [[nodiscard]] int version() const { return version_; }                   // of code objects: 3, 4, 5
   [[nodiscard]] bool relocatable() const { return relocatable_; }  // an object file that is not linked
   [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
   [[nodiscard]] std::span<const Section> sections() const { return sections_; }
@@ -111,6 +113,7 @@ class CodeObject {
   std::span<const std::byte> bytes_;
   Arch arch_{};
   std::string_view processor_;
+  int version_ = 0;
   bool relocatable_ = false;
   std::vector<Segment> segments_;
   std::vector<Section> sections_;

@@ -24,7 +24,6 @@ using enum DescriptorWord;
   {"wgp_mode",                              "workgroup_processor_mode", rsrc1, 29, 1, 1}, \
   {"mem_ordered",                           "memory_ordered", rsrc1, 30, 1, 1}, \
   {"fwd_progress",                          "forward_progress", rsrc1, 31, 1}, \
-  {"enable_private_segment",                "", rsrc2, 0, 1}, \
   {"user_sgpr_count",                       "user_sgpr_count", rsrc2, 1, 5}, \
   {"enable_trap_handler",                   "", rsrc2, 6, 1}, \
   {"enable_sgpr_workgroup_id_x",            "system_sgpr_workgroup_id_x", rsrc2, 7, 1, 1}, \
@@ -43,25 +42,30 @@ using enum DescriptorWord;
   {"enable_exception_ieee_754_fp_inexact",  "exception_fp_ieee_inexact", rsrc2, 29, 1}, \
   {"enable_exception_int_divide_by_zero",   "exception_int_div_zero", rsrc2, 30, 1}
 #define PROPERTY_FIELDS \
-  {"enable_sgpr_private_segment_buffer",    "user_sgpr_private_segment_buffer", properties, 0, 1}, \
   {"enable_sgpr_dispatch_ptr",              "user_sgpr_dispatch_ptr", properties, 1, 1}, \
   {"enable_sgpr_queue_ptr",                 "user_sgpr_queue_ptr", properties, 2, 1}, \
   {"enable_sgpr_kernarg_segment_ptr",       "user_sgpr_kernarg_segment_ptr", properties, 3, 1}, \
   {"enable_sgpr_dispatch_id",               "user_sgpr_dispatch_id", properties, 4, 1}, \
-  {"enable_sgpr_flat_scratch_init",         "user_sgpr_flat_scratch_init", properties, 5, 1}, \
   {"enable_sgpr_private_segment_size",      "user_sgpr_private_segment_size", properties, 6, 1}, \
   {"enable_wavefront_size32",               "wavefront_size32", properties, 10, 1, 1}, \
   {"uses_dynamic_stack",                    "uses_dynamic_stack", properties, 11, 1}
 
+// What scratch is reached with differs: gfx11's waves have its address in a register of their own.
 constexpr DescriptorField fields10[] = {
+  {"enable_sgpr_private_segment_buffer",    "user_sgpr_private_segment_buffer", properties, 0, 1},
+  {"enable_sgpr_flat_scratch_init",         "user_sgpr_flat_scratch_init", properties, 5, 1},
+  {"enable_private_segment",                "system_sgpr_private_segment_wavefront_offset", rsrc2, 0, 1},
   SHARED_FIELDS,
   {"shared_vgpr_count",                     "shared_vgpr_count", rsrc3, 0, 4},
   PROPERTY_FIELDS,
 };
 constexpr DescriptorField fields11[] = {
+  {"enable_sgpr_private_segment_buffer",    "", properties, 0, 1},
+  {"enable_sgpr_flat_scratch_init",         "", properties, 5, 1},
+  {"enable_private_segment",                "enable_private_segment", rsrc2, 0, 1},
   SHARED_FIELDS,
   {"shared_vgpr_count",                     "shared_vgpr_count", rsrc3, 0, 4},
-  {"inst_pref_size",                        "inst_pref_size", rsrc3, 4, 6},
+  {"inst_pref_size",                        "", rsrc3, 4, 6},
   {"trap_on_start",                         "", rsrc3, 10, 1},
   {"trap_on_end",                           "", rsrc3, 11, 1},
   {"image_op",                              "", rsrc3, 31, 1},
@@ -100,6 +104,26 @@ void set(KernelDescriptor& d, const DescriptorField& f, uint32_t value) {
     case rsrc3: d.compute_pgm_rsrc3 = w; break;
     case properties: d.kernel_code_properties = static_cast<uint16_t>(w); break;
   }
+}
+
+KernelDescriptor initial_descriptor(Arch arch) {
+  KernelDescriptor d;
+  for (const DescriptorField& f : descriptor_fields(arch)) set(d, f, f.initial);
+  return d;
+}
+
+// LLVM, "compute_pgm_rsrc2", USER_SGPR_COUNT, and "Initial Kernel Execution State".
+uint32_t user_sgprs(const KernelDescriptor& d) {
+  constexpr uint8_t sizes[] = {4, 2, 2, 2, 2, 2, 1};  // by bit of the properties
+  uint32_t n = 0;
+  for (size_t i = 0; i < std::size(sizes); ++i) n += (d.kernel_code_properties >> i & 1) * sizes[i];
+  return n;
+}
+
+void set_vgpr_count(KernelDescriptor& d, uint32_t count) {
+  const uint32_t granule = is_wave32(d) ? 8 : 4;
+  const uint32_t blocks = count == 0 ? 0 : (count - 1) / granule;
+  d.compute_pgm_rsrc1 = (d.compute_pgm_rsrc1 & ~63u) | (blocks & 63);
 }
 
 bool is_wave32(const KernelDescriptor& d) { return d.kernel_code_properties >> 10 & 1; }

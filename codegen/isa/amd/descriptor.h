@@ -44,8 +44,25 @@ struct DescriptorField {
   uint8_t initial = 0;  // what the assembler assumes
 };
 
-// In the order of their bits. gfx11 and gfx10 differ in COMPUTE_PGM_RSRC3.
+// gfx11 and gfx10 differ in COMPUTE_PGM_RSRC3, and in how scratch is set up.
 std::span<const DescriptorField> descriptor_fields(Arch);
+// What directives set besides fields of words: bytes of memory, and registers, which descriptors count in
+// granules.
+struct DescriptorNumber {
+  std::string_view directive;
+  uint32_t KernelDescriptor::* number;
+};
+inline constexpr DescriptorNumber descriptor_numbers[] = {
+    {"group_segment_fixed_size", &KernelDescriptor::group_segment_fixed_size},
+    {"private_segment_fixed_size", &KernelDescriptor::private_segment_fixed_size},
+    {"kernarg_size", &KernelDescriptor::kernarg_size},
+};
+// As assemblers begin: with the initial value of each field.
+KernelDescriptor initial_descriptor(Arch);
+// The user SGPRs that the enabled fields ask for.
+uint32_t user_sgprs(const KernelDescriptor&);
+void set_vgpr_count(KernelDescriptor&, uint32_t count);
+
 uint32_t get(const KernelDescriptor&, const DescriptorField&);
 void set(KernelDescriptor&, const DescriptorField&, uint32_t value);
 

@@ -178,8 +178,10 @@ Result<uint32_t> parse_parts(Text& in, std::span<const Part> parts, uint32_t v) 
     if (seen & bit) return in.fail("each counter once");
     seen |= bit;
     TRY(in.need("("));
+    const Text number = in;
     const std::optional<int64_t> n = in.number();
-    if (!n || *n < 0 || (!saturates && *n > part->max())) return in.fail(fmt::format("0 to {}", part->max()));
+    if (!n || *n < 0 || (!saturates && *n > part->max()))
+      return number.fail(fmt::format("0 to {}", part->max()));
     v = part->set(v, static_cast<uint32_t>(std::min<int64_t>(*n, part->max())));
     TRY(in.need(")"));
   }
@@ -316,7 +318,12 @@ std::optional<int64_t> Text::number() {
   return static_cast<int64_t>(negative ? 0 - v : v);
 }
 Error Text::fail(std::string_view expected) const {
-  return error("column {}: expected {}", at + 1, expected);
+  Text rest{text, at};
+  rest.skip();
+  std::string_view found = Text(rest).word();
+  if (found.empty()) found = text.substr(rest.at, 1);
+  if (found.empty()) return error("column {}: expected {}, found the end", rest.at + 1, expected);
+  return error("column {}: expected {}, found `{}`", rest.at + 1, expected, found);
 }
 Status Text::need(std::string_view s) {
   if (!eat(s)) return fail(fmt::format("`{}`", s));

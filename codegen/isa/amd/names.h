@@ -18,7 +18,8 @@ namespace doorbell::amd::names {
 // Whether a literal in this operand is 16 bits of text: LLVM prints and reads the lower half for operands of
 // 16 bits, except for some of the SALU's.
 bool has_narrow_literal(const Row&, const OperandRow&);
-// Whether LLVM writes inline floats in this operand as the bits of a half, as it does for integers of 16 bits.
+// Whether LLVM writes inline floats in this operand as the bits of a half, as it does for integers of 16
+// bits.
 bool has_hex_floats(const Row&, const OperandRow&);
 // Whether constants in this operand are written with the digits of 64 bits: so LLVM does for all vectors but
 // the accumulators of matrices in wave64.

@@ -32,6 +32,7 @@ struct Number {
   bool is_float = false;
   int64_t integer = 0;
   double value = 0;
+  bool address = false;
 };
 
 uint16_t half_bits(double v) {
@@ -56,6 +57,8 @@ struct Parser {
   const Row* row = nullptr;
   Inst inst{};
   bool has_dpp16 = false, has_dpp8 = false, has_sdwa = false;
+  mutable bool has_address = false;  // in the expression at hand
+  int depth = 0;                     // of parentheses and signs
 
   Error fail(std::string_view expected) const { return in.fail(expected); }
   bool at_word(std::string_view w) {
@@ -72,7 +75,7 @@ struct Parser {
   Result<int64_t> primary();
   Result<Number> number();
   Result<std::optional<Operand>> reg();
-  Result<Operand> constant(const Number& n, const OperandRow& o) const;
+  Result<Operand> constant(const Number& n, const OperandRow& o, const names::Text& from) const;
   Result<Operand> plain(const OperandRow& o);
   Status source(size_t i, const OperandRow& o, Operand& x);
   Status operand(size_t i, size_t place, const Row& of);
@@ -94,6 +97,12 @@ constexpr Binary binaries[] = {{"<<", 4}, {">>", 4}, {"|", 1}, {"^", 2}, {"&", 3
                                {"+", 5},  {"-", 5},  {"*", 6}, {"/", 6}, {"%", 6}};
 
 Result<int64_t> Parser::primary() {
+  constexpr int deepest = 100;  // far beyond what people write; keeps garbage off the stack
+  struct Level {
+    int& depth;
+    ~Level() { --depth; }
+  } level{++depth};
+  if (depth > deepest) return fail("an expression that nests less");
   if (in.eat("(")) {
     const int64_t v = TRY(expression());
     TRY(in.need(")"));
@@ -106,10 +115,25 @@ Result<int64_t> Parser::primary() {
   const size_t start = (in.skip(), in.at);
   const std::string_view name = in.word();
   if (name.empty()) return fail("a number");
+  if (symbols && in.eat("@")) {  // sym@rel32@lo+4
+    const size_t how = in.at;
+    while (!in.word().empty() && in.eat("@")) {}
+    const std::string_view kind = in.text.substr(how, in.at - how);
+    int64_t addend = 0;
+    if (in.eat("+")) addend = in.number().value_or(0);
+    else if (peek() == '-') addend = in.number().value_or(0);
+    has_address = true;
+    if (const std::optional<int64_t> v = symbols->relocated(name, kind, addend)) return *v;
+    in.at = start;
+    return fail("a symbol and @rel32@lo, @rel32@hi, @abs32@lo or @abs32@hi");
+  }
   if (symbols)
-    if (const std::optional<int64_t> v = symbols->value(name)) return *v;
+    if (const std::optional<Names::Value> v = symbols->value(name)) {
+      has_address |= v->address;
+      return v->value;
+    }
   in.at = start;
-  return fail(fmt::format("a number; nothing is named `{}`", name));
+  return fail("a number, or the name of one");
 }
 
 Result<int64_t> Parser::expression(int precedence) {
@@ -160,7 +184,9 @@ Result<Number> Parser::number() {
     in.at = static_cast<size_t>(stop - in.text.data());
     return Number{true, 0, v};
   }
-  return Number{false, TRY(expression()), 0};
+  has_address = false;
+  const int64_t v = TRY(expression());
+  return Number{false, v, 0, has_address};
 }
 
 // A register, or nothing where none stands here.
@@ -227,7 +253,7 @@ Result<std::optional<Operand>> Parser::reg() {
 }
 
 // The inline constant of these bits in an operand's type, or a literal.
-Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
+Result<Operand> Parser::constant(const Number& n, const OperandRow& o, const names::Text& from) const {
   const bool narrow = names::has_narrow_literal(*row, o);
   const bool wide = names::is_wide(o, target);
   const int bits = wide ? 64 : narrow ? 16 : 32;
@@ -244,10 +270,11 @@ Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
     if (n.value == 0.15915494 || n.value == 0.1591549430918953 || n.value == 0.15915494309189532)
       return inline_float(248);
   } else {
+    if (n.address) return literal(static_cast<uint32_t>(n.integer));
     if (n.integer >= -16 && n.integer <= 64) return inline_int(static_cast<int>(n.integer));
     v = static_cast<uint64_t>(n.integer);
     if (bits < 64 && (n.integer < -(int64_t{1} << (bits - 1)) || n.integer >= int64_t{1} << bits))
-      return fail(fmt::format("a number of {} bits", bits));
+      return from.fail(fmt::format("a number of {} bits", bits));
     if (bits < 64) v &= (uint64_t{1} << bits) - 1;
   }
   // Packed halves and floats of 16 bits know inline constants of their own width; integers of 16 bits have
@@ -264,9 +291,9 @@ Result<Operand> Parser::constant(const Number& n, const OperandRow& o) const {
   if (n.is_float) {  // the literal is the upper half
     if (v & 0xffffffff) v &= ~uint64_t{0xffffffff};
     if (o.data == Data::f) return literal(static_cast<uint32_t>(v >> 32));
-    return fail("an integer");
+    return from.fail("an integer");
   }
-  if (n.integer < INT32_MIN || n.integer > UINT32_MAX) return fail("a number of 32 bits");
+  if (n.integer < INT32_MIN || n.integer > UINT32_MAX) return from.fail("a number of 32 bits");
   return literal(static_cast<uint32_t>(v));
 }
 
@@ -278,18 +305,19 @@ Result<Operand> Parser::plain(const OperandRow& o) {
     return x;
   }
   if (in.eat("off")) return Operand{};
+  const names::Text from = in;
   if (o.cls == Class::literal) {
     const bool half = row->format != Format::vopd && row->name.ends_with("_f16");
     const Number n = TRY(number());
     if (!n.is_float) {
-      if (n.integer < INT32_MIN || n.integer > int64_t{UINT32_MAX}) return fail("a number of 32 bits");
+      if (n.integer < INT32_MIN || n.integer > int64_t{UINT32_MAX}) return from.fail("a number of 32 bits");
       return literal(static_cast<uint32_t>(n.integer));
     }
     return literal(half ? half_bits(n.value) : std::bit_cast<uint32_t>(static_cast<float>(n.value)));
   }
   if (o.cls == Class::vgpr || o.cls == Class::sreg)
     return fail(o.cls == Class::vgpr ? "a VGPR" : "a scalar register");
-  return constant(TRY(number()), o);
+  return constant(TRY(number()), o, from);
 }
 
 // -x, |x|, -|x|, abs(x), neg(x), sext(x).
@@ -661,9 +689,8 @@ Result<Inst> parse(std::string_view text, Target target, const Names* symbols) {
       }
   if (!op) {
     p.in.at = start;
-    return p.fail(mnemonic.empty()
-                      ? "an instruction"
-                      : fmt::format("an instruction of {}; `{}` is none", name(target.arch), mnemonic));
+    return p.fail(mnemonic.empty() ? "an instruction"
+                                   : fmt::format("an instruction of {}", name(target.arch)));
   }
   const Row& r = row(*op);
   const size_t at = p.in.at;
@@ -676,6 +703,13 @@ Result<Inst> parse(std::string_view text, Target target, const Names* symbols) {
   if (whole.ok() || !may_lack_result) return whole;
   Result<Inst> less = parse_with(p, r, at, encodings, true);
   return less.ok() ? less : whole;
+}
+
+Result<Names::Value> parse_expression(std::string_view text, size_t& at, const Names* symbols) {
+  Parser p{{text, at}, Target{}, symbols};
+  const int64_t v = TRY(p.expression());
+  at = p.in.at;
+  return Names::Value{v, p.has_address};
 }
 
 }  // namespace doorbell::amd
