@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "codegen/isa/amd/amd.h"
+#include "codegen/isa/amd/assemble.h"
 #include "driver/amd/abi/aql.h"
 #include "hal/base/file.h"
 #include "sim/amd/dispatch.h"
@@ -74,6 +75,7 @@ struct doorbell_emu {
   Strict strict;
   std::string error;
   std::vector<Mapping> memory;
+  std::vector<std::byte> assembled;
   std::map<std::string, uint64_t> kernels;  // name to descriptor
   uint64_t next = first_address;
 
@@ -338,6 +340,38 @@ int doorbell_emu_read(doorbell_emu* emu, uint64_t address, void* to, uint64_t by
   uint64_t missing = 0;
   if (emu->vm.read(address, {static_cast<std::byte*>(to), bytes}, &missing)) return 0;
   return emu->fail(fmt::format("reading {:#x}: {}", missing, emu->vm.explain(missing, 1, access_read)));
+}
+
+const void* doorbell_emu_assemble(doorbell_emu* emu, const char* source, size_t* bytes) {
+  Result<std::vector<std::byte>> object = isa::assemble(source, isa::name(emu->gpu->arch));
+  if (!object.ok()) {
+    emu->fail(object.error().message);
+    return nullptr;
+  }
+  emu->assembled = std::move(*object);
+  *bytes = emu->assembled.size();
+  return emu->assembled.data();
+}
+
+size_t doorbell_emu_disassemble(doorbell_emu* emu, const void* code, size_t bytes, unsigned lanes, char* text,
+                                size_t text_bytes) {
+  if (lanes != 32 && lanes != 64) {
+    emu->fail(fmt::format("waves of {} lanes", lanes));
+    return 0;
+  }
+  isa::Target target{emu->gpu->arch, static_cast<uint8_t>(lanes)};
+  Result<isa::Decoded> decoded = isa::decode({static_cast<const std::byte*>(code), bytes}, target);
+  if (!decoded.ok()) {
+    emu->fail(decoded.error().message);
+    return 0;
+  }
+  if (text_bytes != 0) {
+    std::string line = isa::print(decoded->inst, target);
+    size_t n = std::min(line.size(), text_bytes - 1);
+    std::memcpy(text, line.data(), n);
+    text[n] = 0;
+  }
+  return decoded->length;
 }
 
 int doorbell_emu_load(doorbell_emu* emu, const void* file, size_t bytes) {

@@ -53,6 +53,16 @@ DOORBELL_EMU_API int doorbell_emu_read(doorbell_emu*, uint64_t address, void* to
 
 /* ---- code ---- */
 
+/* Assembles a source in LLVM's syntax for this GPU: kernels with their .amdhsa_kernel blocks, as
+ * `doorbell asm --help` shows. A code object of `*bytes` bytes for doorbell_emu_load(), which belongs to the
+ * handle and is valid until the next call of this function; or null, and the error begins with
+ * "LINE:COLUMN: ". */
+DOORBELL_EMU_API const void* doorbell_emu_assemble(doorbell_emu*, const char* source, size_t* bytes);
+/* The instruction at the beginning of `code` as text, cut to `text_bytes` with its final zero, in waves of 32
+ * or 64 lanes. How many bytes it takes; 0 if there is none, or less of it than it takes. */
+DOORBELL_EMU_API size_t doorbell_emu_disassemble(doorbell_emu*, const void* code, size_t bytes,
+                                                 unsigned lanes, char* text, size_t text_bytes);
+
 /* Loads an ELF code object as clang and ROCm's tools make them; its kernels are known by their names from
  * then on. */
 DOORBELL_EMU_API int doorbell_emu_load(doorbell_emu*, const void* file, size_t bytes);
