@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""First inputs for the fuzzers: the corpus of malformed and valid files, and a packet of each kind of the AMD rings.
+"""First inputs for the fuzzers: the corpus of malformed and valid files, a packet of each kind of the AMD rings, and what
+clang-19, which the fuzzers are built with, makes of small kernels.
 
-    seeds.py FOLDER     fills FOLDER/fuzz-gguf, FOLDER/fuzz-safetensors, FOLDER/fuzz-tokenizer, FOLDER/fuzz-amd_packets
+    seeds.py FOLDER     fills FOLDER/fuzz-gguf, FOLDER/fuzz-safetensors, FOLDER/fuzz-amd_packets, FOLDER/fuzz-amd_isa ...
 """
 
 import pathlib
 import struct
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "load"))
 import make_corpus  # noqa: E402
@@ -65,6 +68,92 @@ def amd_rings():
         yield "aql-" + name, 0, 0, bytes(memory)
 
 
+KERNEL_SOURCE = """#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+__constant int table[] = {3, 1, 4, 1, 5};
+__kernel void k(__global float* out, __global const half* in, int n) {
+  __local float shared[64];
+  int i = __builtin_amdgcn_workitem_id_x();
+  shared[i] = in[i] * 2.5f + table[i % 5];
+  __builtin_amdgcn_s_barrier();
+  for (int j = 0; j < n; ++j) out[i + j] += shared[j ^ i] / (j + 1);
+}
+"""
+ASSEMBLY = b""".amdgcn_target "amdgcn-amd-amdhsa--gfx1100"
+.globl k
+.type k,@function
+k: s_branch k ; comment
+  s_add_u32 s0, s0, t@rel32@lo+4 // and
+  v_dual_mov_b32 v0, 1.0 :: v_dual_add_f32 v1, v2, v3 /* block
+*/ v_mov_b32_dpp v0, v1 quad_perm:[0,1,2,3] row_mask:0xf bank_mask:0xf
+x = (1<<4)|~3
+.size k, .-k
+.section .rodata,"a",@progbits
+.p2align 6
+.amdhsa_kernel k
+.amdhsa_next_free_vgpr .amdgcn.next_free_vgpr
+.amdhsa_next_free_sgpr 16
+.amdhsa_wavefront_size32 1
+.end_amdhsa_kernel
+t: .long 1, t-k, x
+.quad k+4
+.byte 1
+.asciz "a\\n\\101"
+.fill 3, 4, 0x7f
+.zero 5
+.balign 8
+.data
+.address 0x4000
+.short 5
+.bss
+.skip 100
+.amdgpu_metadata
+---
+amdhsa.kernels:
+  - .args:
+      - .offset: 0
+        .name: "a"
+    .name: 'k'
+    .list: [1, {"b": null}]
+amdhsa.version:
+  - 1
+  - 2
+...
+.end_amdgpu_metadata
+"""
+
+
+def compiled(gpu, *options):
+    command = ["clang-19", "-target", "amdgcn-amd-amdhsa", f"-mcpu={gpu}", "-x", "cl", "-cl-std=CL2.0", "-Xclang",
+               "-finclude-default-header", "-nogpulib", *options, "-", "-o"]
+    with tempfile.TemporaryDirectory() as folder:
+        output = pathlib.Path(folder) / "out"
+        subprocess.run([*command, output], input=KERNEL_SOURCE.encode(), check=True)
+        return output.read_bytes()
+
+
+def amd_programs(folder):
+    def write(target, name, content):
+        place = folder / f"fuzz-{target}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+
+    write("amd_assembly", "all", ASSEMBLY)
+    for number, gpu in enumerate(("gfx1030", "gfx1100", "gfx1151")):
+        write("amd_assembly", gpu, compiled(gpu, "-O1", "-S"))
+        code_object = compiled(gpu, "-O1")
+        write("amd_code_object", gpu, code_object)
+        write("amd_code_object", gpu + "-relocatable", compiled(gpu, "-O1", "-c"))
+        # Its code begins at a page's multiple of 256, with the first byte for the target.
+        for at in range(0, len(code_object) - 12, 52):
+            write("amd_isa", f"{gpu}-{at:x}", bytes([number | (at & 4) << 5]) + code_object[at:at + 12])
+    for number, text in enumerate((b"v_fma_f32 v0, |v1|, -s2, 0.5 clamp mul:2", b"s_waitcnt vmcnt(0) & lgkmcnt(1)",
+                                   b"ds_swizzle_b32 v0, v1 offset:swizzle(SWAP,1)", b"s_getreg_b32 s0, hwreg(HW_REG_MODE, 4, 2)",
+                                   b"buffer_load_b32 v0, v1, s[4:7], s0 offen offset:16 glc", b"s_sendmsg sendmsg(MSG_INTERRUPT)",
+                                   b"tbuffer_load_format_x v0, v1, s[4:7], format:[BUF_FMT_32_FLOAT], s0 idxen",
+                                   b"v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]", b"s_mov_b64 [s2,s3], (1<<4)|3")):
+        write("amd_isa", f"text-{number}", b"\1" + text)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     for reader, name, content, _ in make_corpus.all_cases():
@@ -74,6 +163,7 @@ def main():
         if len(content) <= LARGEST:
             target.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(content)
+    amd_programs(folder)
     target = folder / "fuzz-amd_packets"
     target.mkdir(parents=True, exist_ok=True)
     for name, kind, doorbell, ring in amd_rings():

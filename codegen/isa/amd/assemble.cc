@@ -20,8 +20,6 @@
 namespace doorbell::amd {
 namespace {
 
-constexpr uint64_t largest_section = uint64_t{256} << 20;
-
 struct Place {
   size_t part = 0;
   uint64_t offset = 0;
@@ -59,7 +57,8 @@ constexpr SectionKind section_kinds[] = {
 
 class Assembler : Names {
  public:
-  Assembler(std::string_view source, std::string_view processor) : source_(source) {
+  Assembler(std::string_view source, std::string_view processor, uint64_t most)
+      : source_(source), most_(most) {
     object_.processor = processor;
   }
 
@@ -139,7 +138,8 @@ class Assembler : Names {
     if (!part.has_bytes &&
         std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{}; }))
       return fail(0, fmt::format("section {} has no bytes in the file", part.name));
-    if (here_[part_] + bytes.size() > largest_section) return fail(0, "a section has more than 256 MiB");
+    if (here_[part_] + bytes.size() > most_)
+      return fail(0, fmt::format("a section has more than {} bytes", most_));
     if (last_ && part.has_bytes) part.bytes.insert(part.bytes.end(), bytes.begin(), bytes.end());
     here_[part_] += bytes.size();
     return success();
@@ -150,8 +150,8 @@ class Assembler : Names {
     return emit(std::span(bytes).first(size));
   }
   Status emit_times(uint64_t v, size_t size, uint64_t times) {
-    if (times > largest_section || here_[part_] + times * size > largest_section)
-      return fail(0, "a section has more than 256 MiB");
+    if (times > most_ || here_[part_] + times * size > most_)
+      return fail(0, fmt::format("a section has more than {} bytes", most_));
     if (!last_) {
       here_[part_] += times * size;
       return success();
@@ -168,6 +168,7 @@ class Assembler : Names {
   Status symbol_flag(std::string_view directive);
 
   std::string source_;
+  uint64_t most_;
   Arch arch_ = Arch::gfx1100;
   std::map<std::string, uint8_t, std::less<>> wave_of_kernel_;
   uint8_t wave_ = 32;
@@ -598,13 +599,13 @@ Status Assembler::directive(std::string_view name, size_t at) {
     return end_of_line();
   }
   if (name == ".zero" || name == ".skip" || name == ".space") {
-    const uint64_t n = TRY(count(largest_section));
+    const uint64_t n = TRY(count(most_));
     const uint64_t v = in_.eat(",") ? static_cast<uint64_t>(TRY(number())) : 0;
     TRY(emit_times(v, 1, n));
     return end_of_line();
   }
   if (name == ".fill") {
-    const uint64_t n = TRY(count(largest_section));
+    const uint64_t n = TRY(count(most_));
     uint64_t size = 1, v = 0;
     if (in_.eat(",")) size = TRY(count(8));
     if (in_.eat(",")) v = static_cast<uint64_t>(TRY(number()));
@@ -657,7 +658,7 @@ Status Assembler::kernel_directive(std::string_view name, size_t at) {
     return end_of_line();
   }
   if (what == "reserve_vcc" || what == "reserve_flat_scratch" || what == "reserve_xnack_mask") {
-    TRY(count(1));  // from gfx10 on waves have all SGPRs
+    (void)TRY(count(1));  // from gfx10 on waves have all SGPRs
     return end_of_line();
   }
   // A field has the name of its directive; those that no directive sets, their own.
@@ -727,8 +728,8 @@ void Assembler::collect() {
 
 }  // namespace
 
-Result<std::vector<std::byte>> assemble(std::string_view source, std::string_view processor) {
-  return Assembler(source, processor).run();
+Result<std::vector<std::byte>> assemble(std::string_view source, std::string_view processor, uint64_t most) {
+  return Assembler(source, processor, most).run();
 }
 
 }  // namespace doorbell::amd

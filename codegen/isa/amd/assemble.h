@@ -15,7 +15,8 @@ namespace doorbell::amd {
 
 // An ELF code object that loaders take. The processor is the source's (.amdgcn_target), or `processor`
 // ("gfx1100"). Waves have 32 lanes, but in kernels with `.amdhsa_wavefront_size32 0`. An error begins with
-// "LINE:COLUMN: ".
-Result<std::vector<std::byte>> assemble(std::string_view source, std::string_view processor = {});
+// "LINE:COLUMN: ". `most` bounds the bytes of a section: a short line may ask for many.
+Result<std::vector<std::byte>> assemble(std::string_view source, std::string_view processor = {},
+                                        uint64_t most = uint64_t{256} << 20);
 
 }  // namespace doorbell::amd

@@ -359,6 +359,10 @@ const char* check_whole(const Row& row, const Reader& in, const Inst& inst) {
   if (m.lds && m.tfe) return "lds and tfe exclude each other";
   if (fields::without_vop3(inst.encoding) == Encoding::dpp16 && !names::is_dpp_ctrl(m.dpp_ctrl))
     return "no such dpp_ctrl";
+  // RDNA2 ISA, "SDWA": 7 and 3 are reserved.
+  if (inst.encoding == Encoding::sdwa &&
+      (m.dst_sel > 6 || m.src0_sel > 6 || m.src1_sel > 6 || m.dst_unused > 2))
+    return "a reserved selector";
   for (size_t i = 0; i < row.count; ++i)
     if (row.operands[i].field == Field::delay &&
         !names::is_delay(static_cast<uint32_t>(inst.operands[i].value)))

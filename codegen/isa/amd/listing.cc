@@ -140,8 +140,8 @@ std::vector<size_t> Listing::shown() const {
   std::vector<size_t> numbers;
   for (size_t i = 0; i < object->sections().size(); ++i)
     if (is_shown(object->sections()[i])) numbers.push_back(i);
-  std::stable_sort(numbers.begin(), numbers.end(), [&](size_t a, size_t b) {
-    return base(object->sections()[a]) < base(object->sections()[b]);
+  std::sort(numbers.begin(), numbers.end(), [&](size_t a, size_t b) {
+    return std::pair(base(object->sections()[a]), a) < std::pair(base(object->sections()[b]), b);
   });
   return numbers;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "codegen/isa/amd/elf.h"
 
@@ -195,8 +196,9 @@ Result<Bytes> Writer::file() const {
   std::vector<Piece*> in_memory;
   for (Piece& p : pieces)
     if (p.header.flags & flag_alloc) in_memory.push_back(&p);
-  std::stable_sort(in_memory.begin(), in_memory.end(),
-                   [](const Piece* a, const Piece* b) { return a->header.va < b->header.va; });
+  std::sort(in_memory.begin(), in_memory.end(), [](const Piece* a, const Piece* b) {
+    return std::tie(a->header.va, a) < std::tie(b->header.va, b);
+  });
   std::vector<elf::Segment> segments;
   const bool headers_loaded = o.frame_va == header_bytes(o);
   uint64_t at = header_bytes(o);
@@ -282,7 +284,8 @@ Status place(Object& o) {
     if (p.va > largest || p.size > largest) return error("section {} lies beyond 1 GiB", p.name);
     asked.push_back(&p);
   }
-  std::stable_sort(asked.begin(), asked.end(), [](const Part* a, const Part* b) { return a->va < b->va; });
+  std::sort(asked.begin(), asked.end(),
+            [](const Part* a, const Part* b) { return std::tie(a->va, a) < std::tie(b->va, b); });
   for (size_t i = 1; i < asked.size(); ++i)
     if (asked[i - 1]->va + asked[i - 1]->size > asked[i]->va)
       return error("sections {} and {} overlap at {:#x}", asked[i - 1]->name, asked[i]->name, asked[i]->va);

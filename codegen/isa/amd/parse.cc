@@ -20,9 +20,7 @@ struct Suffix {
 };
 constexpr Encoding e32[] = {Encoding::base}, e64[] = {Encoding::vop3, Encoding::base},
                    sdwa[] = {Encoding::sdwa}, dpp[] = {Encoding::dpp16, Encoding::dpp8},
-                   e64_dpp[] = {Encoding::vop3_dpp16, Encoding::vop3_dpp8},
-                   any[] = {Encoding::base, Encoding::vop3},
-                   any_dpp[] = {Encoding::dpp16, Encoding::dpp8, Encoding::vop3_dpp16, Encoding::vop3_dpp8};
+                   e64_dpp[] = {Encoding::vop3_dpp16, Encoding::vop3_dpp8};
 constexpr Suffix suffixes[] = {
     {"_e64_dpp", e64_dpp}, {"_e32", e32}, {"_e64", e64}, {"_sdwa", sdwa}, {"_dpp", dpp},
 };
