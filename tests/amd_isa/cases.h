@@ -25,29 +25,30 @@ struct Cases {
     return fits;
   }
 
-  std::vector<int64_t> field_values(Field f) const {
+  std::vector<int64_t> field_values(Notation f) const {
     switch (f) {
-      case Field::none: return {};
-      case Field::k16:
-      case Field::n16: return {0, 1, 5, 64, 65, 0x1234, 0x7fff, 0x8000, 0xffff};
-      case Field::k7: return {0, 5, 64, 127};
-      case Field::version: return {0, 4, 6, 9, 3, 0x2004, 0x6006, 0xe009, 0x123};
-      case Field::rel: return {0, 1, 100, 0x7fff, -1, -0x8000};
-      case Field::hwreg: {
+      case Notation::none: return {};
+      case Notation::k16:
+      case Notation::n16: return {0, 1, 5, 64, 65, 0x1234, 0x7fff, 0x8000, 0xffff};
+      case Notation::k7: return {0, 5, 64, 127};
+      case Notation::version: return {0, 4, 6, 9, 3, 0x2004, 0x6006, 0xe009, 0x123};
+      case Notation::rel: return {0, 1, 100, 0x7fff, -1, -0x8000};
+      case Notation::hwreg: {
         std::vector<int64_t> v{63 | 31 << 6, 1 | 3 << 6 | 4 << 11};
         for (int64_t id = 0; id < 32; ++id) v.push_back(id | 31 << 11);
         return v;
       }
-      case Field::waitcnt:
+      case Notation::waitcnt:
         return gfx10() ? std::vector<int64_t>{0, 0xff7f, 0x3f70, 0xc07f, 0x0170, 0xff6f, 0xff7e, 0xfe7f}
                        : std::vector<int64_t>{0, 0xfff7, 0x03f7, 0xfc07, 0xfff0, 0x07f7, 0xfbf7, 0x0012};
-      case Field::delay: return {0, 1, 5, 8, 11, 0x12, 0x91, 0x1a4, 0x50, 0x581};
-      case Field::depctr: return {0, 0xff9f, 0xff1f, 0xff9e, 0x0f9f, 0xf19f, 0xfe9f, 0xff9d, 0xff83, 0xffff};
-      case Field::msg:
+      case Notation::delay: return {0, 1, 5, 8, 11, 0x12, 0x91, 0x1a4, 0x50, 0x581};
+      case Notation::depctr:
+        return {0, 0xff9f, 0xff1f, 0xff9e, 0x0f9f, 0xf19f, 0xfe9f, 0xff9d, 0xff83, 0xffff};
+      case Notation::msg:
         return gfx10() ? std::vector<int64_t>{1,    4,     5,   6,     7,    8,    9,    10, 11,  0x12,
                                               0x22, 0x132, 0x3, 0x313, 0x1f, 0x2f, 0x4f, 0,  0x75}
                        : std::vector<int64_t>{1, 2, 3, 5, 6, 9, 128, 129, 130, 131, 132, 133, 134, 0, 77};
-      case Field::end: return {0, 5};
+      case Notation::end: return {0, 5};
     }
     return {};
   }
@@ -55,7 +56,7 @@ struct Cases {
   // A plain operand; `n` makes those of one instruction distinct.
   Operand plain(const OperandRow& o, int n) const {
     const int dwords = o.dwords(target.wave);
-    if (o.cls == Class::field) return imm(field_values(o.field)[0]);
+    if (o.cls == Class::field) return imm(field_values(o.notation)[0]);
     if (o.cls == Class::literal) return literal(0x4321);
     if (o.slot == Slot::vcc) return sgpr(scalar::vcc, dwords);
     if ((o.slot == Slot::sdst || o.slot == Slot::sdst2) && is_vop(row.format))
@@ -69,7 +70,7 @@ struct Cases {
     const int dwords = o.dwords(target.wave);
     std::vector<Operand> list;
     if (o.cls == Class::field) {
-      for (int64_t v : field_values(o.field)) list.push_back(imm(v));
+      for (int64_t v : field_values(o.notation)) list.push_back(imm(v));
       return list;
     }
     if (o.cls == Class::literal) {

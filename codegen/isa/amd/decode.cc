@@ -186,8 +186,8 @@ bool Reader::operand(const Row& row, const OperandRow& o, Operand& x) {
       return source(raw[Bits::ssrc0], row.format, o, x);
     case Slot::ssrc1: return source(raw[Bits::ssrc1], row.format, o, x);
     case Slot::simm16:
-      x = imm(o.field == Field::rel ? static_cast<int16_t>(raw[Bits::simm16])
-                                    : static_cast<int64_t>(raw[Bits::simm16]));
+      x = imm(o.notation == Notation::rel ? static_cast<int16_t>(raw[Bits::simm16])
+                                          : static_cast<int64_t>(raw[Bits::simm16]));
       return true;
     case Slot::literal:
       x = literal(literal_bits);
@@ -364,7 +364,7 @@ const char* check_whole(const Row& row, const Reader& in, const Inst& inst) {
       (m.dst_sel > 6 || m.src0_sel > 6 || m.src1_sel > 6 || m.dst_unused > 2))
     return "a reserved selector";
   for (size_t i = 0; i < row.count; ++i)
-    if (row.operands[i].field == Field::delay &&
+    if (row.operands[i].notation == Notation::delay &&
         !names::is_delay(static_cast<uint32_t>(inst.operands[i].value)))
       return "no such delay";
   if (row.format == Format::flat && in.raw[Bits::saddr] != in.no_saddr()) return "FLAT has no saddr";

@@ -51,7 +51,8 @@ struct CodeLine {
 std::optional<uint64_t> branch_target(const Inst& inst, uint64_t end) {
   const Row& r = row(inst);
   for (size_t i = 0; i < r.count; ++i)
-    if (r.operands[i].field == Field::rel) return end + static_cast<uint64_t>(inst.operands[i].value * 4);
+    if (r.operands[i].notation == Notation::rel)
+      return end + static_cast<uint64_t>(inst.operands[i].value * 4);
   return std::nullopt;
 }
 

@@ -391,22 +391,23 @@ Status Parser::operand(size_t i, size_t place, const Row& of) {
     inst.mods.offset = static_cast<int32_t>(n);
     return success();
   }
-  switch (o.field) {
-    case Field::none: break;
-    case Field::k16:
-    case Field::n16:
-    case Field::k7:
-    case Field::end: {
+  switch (o.notation) {
+    case Notation::none: break;
+    case Notation::k16:
+    case Notation::n16:
+    case Notation::k7:
+    case Notation::end: {
       const size_t at = in.at;
       const int64_t n = TRY(expression());
-      if (n < (o.field == Field::k7 ? 0 : -0x8000) || n > (o.field == Field::k7 ? 0x7f : 0xffff)) {
+      if (n < (o.notation == Notation::k7 ? 0 : -0x8000) ||
+          n > (o.notation == Notation::k7 ? 0x7f : 0xffff)) {
         in.at = at;
-        return fail(o.field == Field::k7 ? "a number of 7 bits" : "a number of 16 bits");
+        return fail(o.notation == Notation::k7 ? "a number of 7 bits" : "a number of 16 bits");
       }
       x = imm(n & 0xffff);
       return success();
     }
-    case Field::rel: {
+    case Notation::rel: {
       const size_t at = (in.skip(), in.at);
       int64_t n = 0;
       names::Text probe = in;
@@ -428,12 +429,12 @@ Status Parser::operand(size_t i, size_t place, const Row& of) {
       x = imm(n);
       return success();
     }
-    case Field::hwreg: return field(names::parse_hwreg(in, target));
-    case Field::waitcnt: return field(names::parse_waitcnt(in, target));
-    case Field::delay: return field(names::parse_delay(in));
-    case Field::depctr: return field(names::parse_depctr(in, target));
-    case Field::msg: return field(names::parse_message(in, target));
-    case Field::version: return field(names::parse_version(in));
+    case Notation::hwreg: return field(names::parse_hwreg(in, target));
+    case Notation::waitcnt: return field(names::parse_waitcnt(in, target));
+    case Notation::delay: return field(names::parse_delay(in));
+    case Notation::depctr: return field(names::parse_depctr(in, target));
+    case Notation::msg: return field(names::parse_message(in, target));
+    case Notation::version: return field(names::parse_version(in));
   }
   const bool is_source = o.slot == Slot::src0 || o.slot == Slot::src1 || o.slot == Slot::src2;
   if (is_source && of.format != Format::vopd)
@@ -447,7 +448,7 @@ Status Parser::operands(const Row& of, size_t first, bool without_result) {
   for (size_t i = 0; i < of.count; ++i) {
     const OperandRow& o = of.operands[i];
     if (without_result && i == 0) continue;
-    if (o.field == Field::end && peek() == '\0') {
+    if (o.notation == Notation::end && peek() == '\0') {
       inst.operands[first + i] = imm(0);
       continue;
     }

@@ -25,7 +25,7 @@ struct Printer {
   void scalar_register(const Operand& x);
   void constant(const Operand& x, const OperandRow& o);
   void plain(const Operand& x, const OperandRow& o);
-  void field(const Operand& x, Field f);
+  void field(const Operand& x, Notation f);
   // As LLVM prints what could be an inline constant.
   void small(uint32_t v) {
     if (v <= 64) put("{}", v);
@@ -100,24 +100,24 @@ void Printer::literal(uint32_t v, const OperandRow& o) {
   put("{:#x}", bits);
 }
 
-void Printer::field(const Operand& x, Field f) {
+void Printer::field(const Operand& x, Notation f) {
   const auto v = static_cast<uint32_t>(x.value);
   switch (f) {
-    case Field::none: break;
-    case Field::k16: put("{:#x}", v); break;
-    case Field::n16:
-    case Field::k7: small(v); break;
-    case Field::version: put(names::print_version(v)); break;
-    case Field::rel: put("{}", x.value & 0xffff); break;
-    case Field::end:
+    case Notation::none: break;
+    case Notation::k16: put("{:#x}", v); break;
+    case Notation::n16:
+    case Notation::k7: small(v); break;
+    case Notation::version: put(names::print_version(v)); break;
+    case Notation::rel: put("{}", x.value & 0xffff); break;
+    case Notation::end:
       if (v != 0) put("{}", v);
       else out.pop_back();  // the blank behind the name
       break;
-    case Field::hwreg: put(names::print_hwreg(v, target)); break;
-    case Field::waitcnt: put(names::print_waitcnt(v, target)); break;
-    case Field::delay: put(names::print_delay(v)); break;
-    case Field::depctr: put(names::print_depctr(v, target)); break;
-    case Field::msg: put(names::print_message(v, target)); break;
+    case Notation::hwreg: put(names::print_hwreg(v, target)); break;
+    case Notation::waitcnt: put(names::print_waitcnt(v, target)); break;
+    case Notation::delay: put(names::print_delay(v)); break;
+    case Notation::depctr: put(names::print_depctr(v, target)); break;
+    case Notation::msg: put(names::print_message(v, target)); break;
   }
 }
 
@@ -132,7 +132,7 @@ void Printer::plain(const Operand& x, const OperandRow& o) {
     case Operand::Kind::constant: constant(x, o); break;
     case Operand::Kind::literal: literal(static_cast<uint32_t>(x.value), o); break;
     case Operand::Kind::special: put(names::special_name(x.index)); break;
-    case Operand::Kind::imm: field(x, o.field); break;
+    case Operand::Kind::imm: field(x, o.notation); break;
   }
 }
 

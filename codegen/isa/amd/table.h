@@ -108,14 +108,14 @@ enum class Class : uint8_t {
   sreg,    // a scalar register
   scalar,  // a scalar register, constant or literal
   any,     // all of these
-  field,   // a number, in the notation of `Field`
+  field,   // a number, in the way of `Notation`
   literal,
 };
 
 enum class Data : uint8_t { none, b, u, i, f, bf, iu, mask, address };
 
 // How a 16-bit field reads in the text.
-enum class Field : uint8_t { none, k16, n16, k7, version, rel, hwreg, waitcnt, delay, depctr, msg, end };
+enum class Notation : uint8_t { none, k16, n16, k7, version, rel, hwreg, waitcnt, delay, depctr, msg, end };
 
 struct OperandRow {
   Slot slot{};
@@ -125,7 +125,7 @@ struct OperandRow {
   uint8_t count = 1;     // elements packed together
   bool by_wave = false;  // half as many elements in wave64
   bool reads = false, writes = false, optional = false;
-  Field field = Field::none;
+  Notation notation = Notation::none;
 
   // How many 32-bit registers it takes.
   constexpr int dwords(int wave = 32) const {
@@ -387,24 +387,24 @@ constexpr OperandRow parse_operand(Cursor& in, Format format, bool written, int&
       o.cls = Class::scalar;
       o.data = Data::u;
       return o;
-    case word("k16"): o.field = Field::k16; break;
-    case word("rel"): o.field = Field::rel; break;
-    case word("hwreg"): o.field = Field::hwreg; break;
-    case word("waitcnt"): o.field = Field::waitcnt; break;
-    case word("delay"): o.field = Field::delay; break;
-    case word("depctr"): o.field = Field::depctr; break;
+    case word("k16"): o.notation = Notation::k16; break;
+    case word("rel"): o.notation = Notation::rel; break;
+    case word("hwreg"): o.notation = Notation::hwreg; break;
+    case word("waitcnt"): o.notation = Notation::waitcnt; break;
+    case word("delay"): o.notation = Notation::delay; break;
+    case word("depctr"): o.notation = Notation::depctr; break;
     case word("msg"):
-      o.field = Field::msg;
+      o.notation = Notation::msg;
       if (format == Format::sop1) {
         o.slot = Slot::ssrc0;
         o.cls = Class::field;
         return o;
       }
       break;
-    case word("version"): o.field = Field::version; break;
-    case word("end"): o.field = Field::end; break;
-    case word("n16"): o.field = Field::n16; break;
-    case word("k7"): o.field = Field::k7; break;
+    case word("version"): o.notation = Notation::version; break;
+    case word("end"): o.notation = Notation::end; break;
+    case word("n16"): o.notation = Notation::n16; break;
+    case word("k7"): o.notation = Notation::k7; break;
     default: throw "unknown operand";
   }
   o.slot = format == Format::smem ? Slot::sdata : Slot::simm16;

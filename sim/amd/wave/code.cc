@@ -158,8 +158,8 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
     if (x.kind == Operand::Kind::none) continue;
     if (x.kind == Operand::Kind::imm) {
       s.k = x.value;
-      if (o.field == isa::Field::k16) s.k = static_cast<int16_t>(x.value);
-      if (o.field == isa::Field::rel)
+      if (o.notation == isa::Notation::k16) s.k = static_cast<int16_t>(x.value);
+      if (o.notation == isa::Notation::rel)
         s.k = static_cast<int64_t>(pc) + 4 + 4 * static_cast<int64_t>(static_cast<int16_t>(x.value));
       continue;
     }
