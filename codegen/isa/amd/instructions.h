@@ -1,9 +1,14 @@
 // The instructions of gfx1030 (RDNA2), gfx1100 (RDNA3) and gfx1151 (RDNA3.5), in the grammar of table.h: what
 // a compute kernel can use. Left out is what only graphics uses: image instructions, exports, interpolation.
 //
-// Sources. Opcodes and operands: AMD, "RDNA 2" and "RDNA3 Instruction Set Architecture" reference guides,
-// chapters "Microcode Formats" and "Instructions"; each generation's fields swept through llvm-mc-19
-// -disassemble, which tests/amd_isa repeats from this table. Implicit state: the guides' pseudocode.
+// Sources. AMD's reference guides "RDNA 2", "RDNA3" and "RDNA3.5 Instruction Set Architecture": names,
+// opcodes and operands from chapter "Instructions", one section a format, named beside each group below with
+// its number in the RDNA3 and RDNA3.5 guides, which agree (the RDNA 2 guide has the same sections under the
+// same names); where fields lie, from chapter "Microcode Formats" (layout.h); implicit state from the
+// pseudocode. Opcodes of gfx1030 have been swept through llvm-mc-19 -disassemble, as tests/amd_isa repeats
+// from this table for all generations; LLVM's AMDGPU backend alone is the source of v_illegal, and of the
+// encodings that a row lacks or has unlike its kin (notes noe64, nodpp, nodpp10, nosdwa, opsel11, fmod11,
+// fibc, true16).
 #pragma once
 
 #include "codegen/isa/amd/table.h"
@@ -172,7 +177,7 @@ using enum Format;
 #define ds_state ""
 
 inline constexpr Line instructions[] = {
-  // SOP2: two scalar sources.
+  // SOP2: two scalar sources. RDNA3 ISA 16.1, encoding 15.1.1.
   {"s_add_u32",                sop2, 0x00, 0x00, "u32 = u32 u32", ">scc"},
   {"s_sub_u32",                sop2, 0x01, 0x01, "u32 = u32 u32", ">scc"},
   {"s_add_i32",                sop2, 0x02, 0x02, "i32 = i32 i32", ">scc"},
@@ -240,7 +245,7 @@ inline constexpr Line instructions[] = {
   {"s_max_f16",                sop2, no, 0x4c, "f16 = f16 f16", "gfx1151"},
   {"s_mul_f16",                sop2, no, 0x4d, "f16 = f16 f16", "gfx1151"},
   {"s_fmac_f16",               sop2, no, 0x4e, "+f16 = f16 f16", "gfx1151"},
-  // SOP1.
+  // SOP1. RDNA3 ISA 16.3, encoding 15.1.3; floats RDNA3.5 ISA 16.3.
   {"s_mov_b32",                sop1, 0x03, 0x00, "b32 = b32"},
   {"s_mov_b64",                sop1, 0x04, 0x01, "b64 = b64"},
   {"s_cmov_b32",               sop1, 0x05, 0x02, "+b32 = b32", "<scc"},
@@ -323,7 +328,7 @@ inline constexpr Line instructions[] = {
   {"s_rndne_f16",              sop1, no, 0x6e, "f16 = f16", "gfx1151"},
   {"s_ff0_i32_b32",            sop1, 0x11, no, "i32 = b32"},
   {"s_ff0_i32_b64",            sop1, 0x12, no, "i32 = b64"},
-  // SOPC.
+  // SOPC. RDNA3 ISA 16.4, encoding 15.1.4; floats RDNA3.5 ISA 16.4.
   {"s_cmp_eq_i32",             sopc, 0x00, 0x00, "= i32 i32", ">scc"},
   {"s_cmp_lg_i32",             sopc, 0x01, 0x01, "= i32 i32", ">scc"},
   {"s_cmp_gt_i32",             sopc, 0x02, 0x02, "= i32 i32", ">scc"},
@@ -344,7 +349,7 @@ inline constexpr Line instructions[] = {
   {"s_cmp_lg_u64",             sopc, 0x13, 0x11, "= u64 u64", ">scc"},
   COMPARE_SF("f32", 0x40),
   COMPARE_SF("f16", 0x50),
-  // SOPK: a 16-bit constant.
+  // SOPK: a 16-bit constant. RDNA3 ISA 16.2, encoding 15.1.2.
   {"s_movk_i32",               sopk, 0x00, 0x00, "i32 = k16"},
   {"s_version",                sopk, 0x01, 0x01, "= version"},
   {"s_cmovk_i32",              sopk, 0x02, 0x02, "+i32 = k16", "<scc"},
@@ -364,7 +369,7 @@ inline constexpr Line instructions[] = {
   {"s_waitcnt_vmcnt",          sopk, 0x18, 0x19, "= s:b32 k16", "wait"},
   {"s_waitcnt_expcnt",         sopk, 0x19, 0x1a, "= s:b32 k16", "wait"},
   {"s_waitcnt_lgkmcnt",        sopk, 0x1a, 0x1b, "= s:b32 k16", "wait"},
-  // SOPP.
+  // SOPP. RDNA3 ISA 16.5, encoding 15.1.5.
   {"s_nop",                    sopp, 0x00, 0x00, "= n16"},
   {"s_setkill",                sopp, 0x0b, 0x01, "= n16"},
   {"s_sethalt",                sopp, 0x0d, 0x02, "= n16"},
@@ -405,7 +410,7 @@ inline constexpr Line instructions[] = {
   {"s_ttracedata_imm",         sopp, 0x28, 0x3b, "= k16", "message <m0"},
   {"s_icache_inv",             sopp, 0x13, 0x3c, "", "message"},
   {"s_barrier",                sopp, 0x0a, 0x3d, "", "message"},
-  // SMEM.
+  // SMEM. RDNA3 ISA 16.6, encoding 15.2.1.
   {"s_load_b32",               smem, 0x00, 0x00, "b32 = sbase2 ?soffset",  "", "s_load_dword"},
   {"s_load_b64",               smem, 0x01, 0x01, "b64 = sbase2 ?soffset",  "", "s_load_dwordx2"},
   {"s_load_b128",              smem, 0x02, 0x02, "b128 = sbase2 ?soffset", "", "s_load_dwordx4"},
@@ -422,7 +427,8 @@ inline constexpr Line instructions[] = {
   {"s_atc_probe_buffer",       smem, 0x27, 0x23, "= k7 sbase4 ?soffset"},
   {"s_memtime",                smem, 0x24, no,   "b64 ="},
   {"s_memrealtime",            smem, 0x25, no,   "b64 ="},
-  // VOP2. All zeros is an instruction of its own that traps.
+  // VOP2. All zeros is an instruction of its own that traps. RDNA3 ISA 16.7, encodings 15.3.1, and 15.3.4 as VOP3;
+  // DPP 15.3.8 and 15.3.9; SDWA RDNA 2 ISA, "SDWA".
   {"v_illegal",                vop2, 0x00, 0x00, "", "noe64 nodpp nosdwa"},
   {"v_cndmask_b32",            vop2, 0x01, 0x01, "b32 = b32 b32 m", "floatmod"},
   {"v_dot2acc_f32_f16",        vop2, 0x02, 0x02, "+f32 = f16x2 f16x2", "noe64 nosdwa", "v_dot2c_f32_f16"},
@@ -471,7 +477,7 @@ inline constexpr Line instructions[] = {
   {"v_ldexp_f16",              vop2, 0x3b, 0x3b, "f16 = f16 i16", "fmod11"},
   {"v_pk_fmac_f16",            vop2, 0x3c, 0x3c, "+f16x2 = f16x2 f16x2", "noe64 nosdwa nodpp10"},
   {"v_dot4c_i32_i8",           vop2, 0x0d, no, "+i32 = i8x4 i8x4", "noe64 nosdwa"},
-  // VOP1.
+  // VOP1. RDNA3 ISA 16.8, encoding 15.3.2, and 15.3.4 as VOP3.
   {"v_nop",                    vop1, 0x00, 0x00, ""},
   {"v_pipeflush",              vop1, 0x1b, 0x1b, ""},
   {"v_clrexcp",                vop1, 0x41, no,   ""},
@@ -558,10 +564,10 @@ inline constexpr Line instructions[] = {
   {"v_not_b16",                vop1, no, 0x69, "b16 = b16"},
   {"v_cvt_i32_i16",            vop1, no, 0x6a, "i32 = i16"},
   {"v_cvt_u32_u16",            vop1, no, 0x6b, "u32 = u16"},
-  // VOPC. v_cmpx writes EXEC and nothing else.
+  // VOPC. v_cmpx writes EXEC and nothing else. RDNA3 ISA 16.9, encoding 15.3.3, and 15.3.4 as VOP3.
   COMPARES("v_cmp_", "m ", 0x00, 0x00, ""),
   COMPARES("v_cmpx_", "", 0x10, 0x80, ">exec"),
-  // VOP3.
+  // VOP3. RDNA3 ISA 16.12, encodings 15.3.4 and, with a second destination, 15.3.5.
   {"v_fma_dx9_zero_f32",       vop3, 0x140, 0x209, "f32 = f32 f32 f32", "nodpp", "v_fma_legacy_f32"},
   {"v_mad_i32_i24",            vop3, 0x142, 0x20a, "i32 = i32 i32 i32", "clamp"},
   {"v_mad_u32_u24",            vop3, 0x143, 0x20b, "u32 = u32 u32 u32", "clamp"},
@@ -689,7 +695,8 @@ inline constexpr Line instructions[] = {
   {"v_and_b16",                vop3, no, 0x362, "b16 = b16 b16"},
   {"v_or_b16",                 vop3, no, 0x363, "b16 = b16 b16"},
   {"v_xor_b16",                vop3, no, 0x364, "b16 = b16 b16"},
-  // VOP3P: packed and dot products. v_fma_mix reads f16 where op_sel_hi says so.
+  // VOP3P: packed and dot products. v_fma_mix reads f16 where op_sel_hi says so. RDNA3 ISA 16.10, encoding 15.3.6;
+  // matrices 7.9, "Wave Matrix Multiply Accumulate (WMMA)".
   {"v_pk_mad_i16",             vop3p, 0x00, 0x00, "i16x2 = i16x2 i16x2 i16x2"},
   {"v_pk_mul_lo_u16",          vop3p, 0x01, 0x01, "u16x2 = u16x2 u16x2"},
   {"v_pk_add_i16",             vop3p, 0x02, 0x02, "i16x2 = i16x2 i16x2"},
@@ -728,7 +735,7 @@ inline constexpr Line instructions[] = {
   {"v_dot2_u32_u16",           vop3p, 0x15, no, "u32 = u16x2 u16x2 u32"},
   {"v_dot4_i32_i8",            vop3p, 0x16, no, "i32 = i8x4 i8x4 i32"},
   {"v_dot8_i32_i4",            vop3p, 0x18, no, "i32 = i4x8 i4x8 i32"},
-  // VOPD: the halves of a pair. The second half also has the last three.
+  // VOPD: the halves of a pair. The second half also has the last three. RDNA3 ISA 16.11, encoding 15.3.7.
   {"v_dual_fmac_f32",          vopd, no, 0x00, "+f32 = f32 v:f32"},
   {"v_dual_fmaak_f32",         vopd, no, 0x01, "f32 = f32 v:f32 lit"},
   {"v_dual_fmamk_f32",         vopd, no, 0x02, "f32 = f32 lit v:f32"},
@@ -745,7 +752,7 @@ inline constexpr Line instructions[] = {
   {"v_dual_add_nc_u32",        vopd, no, 0x10, "u32 = u32 v:u32"},
   {"v_dual_lshlrev_b32",       vopd, no, 0x11, "b32 = u32 v:b32"},
   {"v_dual_and_b32",           vopd, no, 0x12, "b32 = b32 v:b32"},
-  // DS: local data share.
+  // DS: local data share. RDNA3 ISA 16.15, encoding 15.6.1.
   DS_INTEGER_ATOMICS("u32", "i32", "b32", 0x00, 0x20),
   DS_COMPARE("b32", 0x10, 0x30), DS_COMPARE("f32", 0x11, 0x31),
   DS_ATOMIC("min", "f32", 0x12, 0x32), DS_ATOMIC("max", "f32", 0x13, 0x33),
@@ -798,7 +805,7 @@ inline constexpr Line instructions[] = {
   {"ds_store_b128",            ds, 0xdf, 0xdf, "= a32 b128",  "", "ds_write_b128"},
   {"ds_load_b96",              ds, 0xfe, 0xfe, "b96 = a32",   "", "ds_read_b96"},
   {"ds_load_b128",             ds, 0xff, 0xff, "b128 = a32",  "", "ds_read_b128"},
-  // FLAT, GLOBAL, SCRATCH.
+  // FLAT, GLOBAL, SCRATCH. RDNA3 ISA 16.20.1, 16.20.3, 16.20.2, encodings 15.9.1 to 15.9.3.
   LOADS("flat", flat, "a64"),
   STORES("flat", flat, "a64 ", ""),
   ATOMICS("flat", flat, FLAT_ATOMIC),
@@ -811,6 +818,7 @@ inline constexpr Line instructions[] = {
   LOADS("scratch", scratch, "?a32 ?saddr"),
   STORES("scratch", scratch, "?a32 ", " ?saddr"),
   // MUBUF and MTBUF. The formatted ones convert between registers and the format of the resource or instruction.
+  // RDNA3 ISA 16.16 and 16.17, encodings 15.7.2 and 15.7.1.
   {"buffer_load_format_x",     mubuf, 0x00, 0x00, "b32 = ?a32 rsrc soff"},
   {"buffer_load_format_xy",    mubuf, 0x01, 0x01, "b64 = ?a32 rsrc soff"},
   {"buffer_load_format_xyz",   mubuf, 0x02, 0x02, "b96 = ?a32 rsrc soff"},

@@ -1,7 +1,9 @@
 // Where each field of an instruction lies, for every format, encoding and generation. The encoder writes
 // through this table and the decoder reads through it. What no field names must be zero, except the bits that
-// processors ignore (`loose`). Sources: RDNA2 and RDNA3 ISA reference guides, chapter "Microcode Formats";
-// which bits are ignored: llvm-mc-19 -disassemble.
+// processors ignore (`loose`). Sources: RDNA 2 ISA, chapter "Microcode Formats"; RDNA3 ISA 15.1.1 to 15.1.5
+// (SOP2, SOPK, SOP1, SOPC, SOPP), 15.2.1 (SMEM), 15.3.1 to 15.3.9 (VOP2, VOP1, VOPC, VOP3, VOP3SD, VOP3P,
+// VOPD, DPP16, DPP8), 15.6.1 (DS), 15.7.1 and 15.7.2 (MTBUF, MUBUF), 15.9.1 to 15.9.3 (FLAT, GLOBAL,
+// SCRATCH); SDWA: RDNA 2 ISA, "SDWA" and "SDWAB". Which bits are ignored: llvm-mc-19 -disassemble.
 #pragma once
 
 #include <array>
