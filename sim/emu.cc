@@ -10,6 +10,7 @@
 
 #include "codegen/isa/amd/amd.h"
 #include "codegen/isa/amd/assemble.h"
+#include "codegen/isa/amd/code_object.h"
 #include "driver/amd/abi/aql.h"
 #include "hal/base/file.h"
 #include "sim/amd/dispatch.h"
@@ -33,39 +34,7 @@ void copy_text(char (&to)[N], const std::string& from) {
   to[n] = 0;
 }
 
-// The fields of ELF64 that loading needs (System V ABI, "Object Files").
-struct ElfHeader {
-  uint8_t ident[16];
-  uint16_t type, machine;
-  uint32_t version;
-  uint64_t entry, program_headers, section_headers;
-  uint32_t flags;
-  uint16_t header_bytes, program_header_bytes, program_header_count, section_header_bytes,
-      section_header_count, names;
-};
-struct ProgramHeader {
-  uint32_t type, flags;
-  uint64_t offset, address, physical, file_bytes, memory_bytes, align;
-};
-struct SectionHeader {
-  uint32_t name, type;
-  uint64_t flags, address, offset, bytes;
-  uint32_t link, info;
-  uint64_t align, entry_bytes;
-};
-struct Symbol {
-  uint32_t name;
-  uint8_t info, other;
-  uint16_t section;
-  uint64_t value, bytes;
-};
-
-template <class T>
-bool read_at(std::span<const std::byte> file, uint64_t offset, T& to) {
-  if (offset > file.size() || file.size() - offset < sizeof(T)) return false;
-  std::memcpy(&to, file.data() + offset, sizeof(T));
-  return true;
-}
+constexpr uint64_t largest_object = uint64_t{1} << 30;
 
 }  // namespace
 
@@ -106,69 +75,33 @@ struct doorbell_emu {
 };
 
 Status doorbell_emu::load(std::span<const std::byte> file) {
-  ElfHeader header{};
-  if (!read_at(file, 0, header) || std::memcmp(header.ident, "\177ELF\2\1", 6) != 0 ||
-      header.machine != 224) {
-    return doorbell::error("code object: not a little-endian ELF64 file for AMD GPUs (offset 0)");
-  }
+  isa::CodeObject object = TRY(isa::CodeObject::parse(file));
+  if (object.relocatable())
+    return doorbell::error("code object: is not linked (clang without -c, ld.lld -shared, or doorbell asm)");
+  if (object.arch() != gpu->arch)
+    return doorbell::error("code object: is for {}, this GPU is {}", object.processor(), gpu->name);
   uint64_t end = 0;
-  std::vector<ProgramHeader> segments;
-  for (unsigned i = 0; i < header.program_header_count; ++i) {
-    ProgramHeader p{};
-    if (!read_at(file, header.program_headers + uint64_t{i} * header.program_header_bytes, p)) {
-      return doorbell::error("code object: program header {} lies outside of the file", i);
-    }
-    if (p.type != 1) continue;  // PT_LOAD
-    if (p.offset > file.size() || p.file_bytes > file.size() - p.offset || p.file_bytes > p.memory_bytes ||
-        p.address > uint64_t{1} << 32 || p.memory_bytes > uint64_t{1} << 32) {
-      return doorbell::error("code object: segment {} at offset {:#x} reaches outside of the file", i,
-                             p.offset);
-    }
-    end = std::max(end, p.address + p.memory_bytes);
-    segments.push_back(p);
+  for (const isa::Segment& s : object.segments()) {
+    if (s.type != isa::segment_load) continue;
+    if (s.va > largest_object || s.memory_size > largest_object)
+      return doorbell::error("code object: a segment at {:#x} reaches beyond 1 GiB", s.va);
+    end = std::max(end, s.va + s.memory_size);
   }
   if (end == 0) return doorbell::error("code object: nothing to load");
   uint64_t base = TRY(alloc(end, access_all, false));
-  for (const ProgramHeader& p : segments) {
-    if (p.file_bytes) vm.write(base + p.address, file.subspan(p.offset, p.file_bytes));
+  for (const isa::Segment& s : object.segments())
+    if (s.type == isa::segment_load && s.file_size != 0)
+      vm.write(base + s.va, file.subspan(s.file_offset, s.file_size));
+  for (const isa::Relocation& r : object.relocations()) {
+    uint64_t value = base + static_cast<uint64_t>(r.addend);
+    if (r.type == isa::relocation::abs64) value += r.symbol_value;
+    else if (r.type != isa::relocation::relative64)
+      return doorbell::error("code object: relocation type {} at {:#x}", r.type, r.offset);
+    if (r.offset > end || end - r.offset < sizeof value)
+      return doorbell::error("code object: a relocation of {:#x}, which is not loaded", r.offset);
+    vm.write(base + r.offset, std::as_bytes(std::span(&value, 1)));
   }
-  for (unsigned i = 0; i < header.section_header_count; ++i) {
-    SectionHeader s{}, names{};
-    if (!read_at(file, header.section_headers + uint64_t{i} * header.section_header_bytes, s)) continue;
-    if (s.type == 4 && s.bytes >= 24) {  // SHT_RELA
-      for (uint64_t at = 0; at + 24 <= s.bytes; at += 24) {
-        struct {
-          uint64_t offset, info;
-          int64_t addend;
-        } rela{};
-        if (!read_at(file, s.offset + at, rela))
-          return doorbell::error("code object: a relocation lies outside of the file");
-        uint32_t type = static_cast<uint32_t>(rela.info);
-        Symbol symbol{};
-        SectionHeader symbols{};
-        read_at(file, header.section_headers + uint64_t{s.link} * header.section_header_bytes, symbols);
-        read_at(file, symbols.offset + (rela.info >> 32) * sizeof symbol, symbol);
-        uint64_t value = base + (type == 13 ? 0 : symbol.value) + static_cast<uint64_t>(rela.addend);
-        // R_AMDGPU_ABS64 3, R_AMDGPU_RELATIVE64 13 (AMDGPUUsage, "Relocation Records")
-        if (type != 3 && type != 13)
-          return doorbell::error("code object: relocation type {} at {:#x}", type, rela.offset);
-        if (!vm.write(base + rela.offset, std::as_bytes(std::span(&value, 1))))
-          return doorbell::error("code object: a relocation of {:#x}, which is not loaded", rela.offset);
-      }
-    }
-    if (s.type != 2 && s.type != 11) continue;  // SHT_SYMTAB, SHT_DYNSYM
-    if (!read_at(file, header.section_headers + uint64_t{s.link} * header.section_header_bytes, names))
-      continue;
-    for (uint64_t at = 0; at + sizeof(Symbol) <= s.bytes; at += sizeof(Symbol)) {
-      Symbol symbol{};
-      if (!read_at(file, s.offset + at, symbol))
-        return doorbell::error("code object: symbols reach outside of the file");
-      if (names.offset > file.size() || symbol.name >= file.size() - names.offset) continue;
-      const char* text = reinterpret_cast<const char*>(file.data() + names.offset + symbol.name);
-      std::string name(text, strnlen(text, file.size() - names.offset - symbol.name));
-      if (name.ends_with(".kd")) kernels[name.substr(0, name.size() - 3)] = base + symbol.value;
-    }
-  }
+  for (const isa::Kernel& k : object.kernels()) kernels[std::string(k.name)] = base + k.descriptor_va;
   return success();
 }
 

@@ -281,6 +281,10 @@ TEST_P(AmdIsa, RandomWordsDecodeAsInLlvm) {
         continue;
       if (theirs && !ours && t.arch == Arch::gfx1100 && theirs->text.find("_e64_dpp ") != std::string::npos)
         continue;
+      // LLVM reads a literal behind DPP, which has none (RDNA3 ISA, "DPP16"), and shows what its assembler
+      // takes for an inline constant.
+      const bool literal_of_dpp = (w[1] >> 9 & 0x1ff) == 255 || (w[1] >> 18 & 0x1ff) == 255;
+      if (theirs && !ours && literal_of_dpp && theirs->text.find("_e64_dpp ") != std::string::npos) continue;
       // LLVM gives DPP8 to instructions without operands.
       if (theirs && theirs->text.find(' ') == std::string::npos) continue;
       if (theirs && (theirs->text.starts_with("v_nop ") || theirs->text.starts_with("v_pipeflush ") ||

@@ -23,7 +23,6 @@ static const char source[] =
     "  v_mul_f32 v1, s8, v1\n"
     "  global_store_b32 v0, v1, s[6:7]\n"
     "  s_endpgm\n"
-    ".globl add\n"
     ".p2align 8\n"
     "add:                                  // v1 = s10 + v5, registers that the caller sets\n"
     "  v_add_nc_u32 v1, s10, v5\n"

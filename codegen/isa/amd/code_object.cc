@@ -287,7 +287,7 @@ Status CodeObjectReader::read_metadata(std::span<const std::byte> bytes, uint64_
 }
 
 Status CodeObjectReader::read_kernels() {
-  for (const Symbol& s : out_.symbols_) {
+  for (const Symbol& s : out_.all_symbols()) {
     if (!s.name.ends_with(".kd") || s.section == 0) continue;
     Kernel k;
     k.name = s.name.substr(0, s.name.size() - 3);
@@ -317,7 +317,7 @@ Result<CodeObject> CodeObject::parse(std::span<const std::byte> bytes) {
 }
 
 const Symbol* CodeObject::find(std::string_view name) const {
-  for (const Symbol& s : symbols_)
+  for (const Symbol& s : all_symbols())
     if (s.name == name && s.section != 0) return &s;
   return nullptr;
 }

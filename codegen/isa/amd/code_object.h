@@ -98,6 +98,7 @@ class CodeObject {
   [[nodiscard]] std::span<const Kernel> kernels() const { return kernels_; }
   [[nodiscard]] const std::string& metadata_text() const { return metadata_text_; }  // JSON, or empty
 
+  // Of all symbols.
   [[nodiscard]] const Symbol* find(std::string_view name) const;
   [[nodiscard]] const Kernel* find_kernel(std::string_view name) const;
   // The file's bytes behind a virtual address; empty unless all of them are in one segment's file part.

@@ -610,17 +610,18 @@ void Parser::drop_literals(Inst& candidate) const {
         candidate.operands[i] = inline_float(code);
 }
 
-// v_fmaak_f16 and v_fmamk_f16 have one literal of 32 bits; a source that is the same one shows its lower
-// half.
+// An instruction has one literal, of 32 bits: where a source of 16 bits reads it too (v_fmaak_f16,
+// v_dot2_bf16_bf16), the text shows its lower half.
 void Parser::share_literal(Inst& candidate) const {
-  for (size_t k = 0; k < row->count; ++k)
-    for (size_t i = 0; i < row->count; ++i) {
-      Operand& x = candidate.operands[i];
-      const Operand& all = candidate.operands[k];
-      if (row->operands[k].cls == Class::literal && names::has_narrow_literal(*row, row->operands[i]) &&
-          x.kind == Operand::Kind::literal && x.value == (all.value & 0xffff))
-        x = all;
-    }
+  for (size_t k = 0; k < row->count; ++k) {
+    const Operand whole = candidate.operands[k];
+    if (whole.kind != Operand::Kind::literal || names::has_narrow_literal(*row, row->operands[k])) continue;
+    for (size_t i = 0; i < row->count; ++i)
+      if (Operand& x = candidate.operands[i]; x.kind == Operand::Kind::literal &&
+                                              names::has_narrow_literal(*row, row->operands[i]) &&
+                                              x.value == (whole.value & 0xffff))
+        x = whole;
+  }
 }
 
 Result<Inst> Parser::choose(std::span<const Encoding> encodings) {
