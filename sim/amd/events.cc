@@ -63,7 +63,9 @@ int Events::destroy(uint32_t id) {
 // With the lock held.
 void Events::signal(Event& event) {
   // An automatic reset takes place here if someone waits, else when someone comes to wait.
-  event.signaled = !event.auto_reset || event.waiters.empty();
+  bool heard = std::any_of(event.waiters.begin(), event.waiters.end(),
+                           [](const Waiter* waiter) { return waiter->listens; });
+  event.signaled = !event.auto_reset || !heard;
   if (++event.age == 0) event.age = 2;  // 0 means "no age", 1 "never set"
   for (Waiter* waiter : event.waiters) {
     waiter->activated = true;
@@ -137,12 +139,13 @@ int Events::wait(std::span<kfd::EventData> events, bool all, uint32_t timeout_ms
       break;
     }
     Event& event = found->second;
-    waiters[i] = {&event, event.signaled, false, &wake};
+    waiters[i] = {&event, event.signaled, false, false, &wake};
     event.signaled = event.signaled && !event.auto_reset;
     if (event.type == kfd::EventType::signal && events[i].last_event_age != 0) {
       waiters[i].by_age = true;
       if (event.age != events[i].last_event_age) waiters[i].activated = true;
     }
+    waiters[i].listens = !waiters[i].activated;
     event.waiters.push_back(&waiters[i]);
   }
   auto look = [&] {

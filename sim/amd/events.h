@@ -42,6 +42,7 @@ class Events {
   struct Waiter {
     Event* event = nullptr;  // null once it was destroyed
     bool activated = false, by_age = false;
+    bool listens = false;  // was not activated when it came
     std::condition_variable* wake = nullptr;
   };
   struct Event {

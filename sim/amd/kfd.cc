@@ -2,7 +2,6 @@
 #include "sim/amd/kfd.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -120,9 +119,12 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
 }
 
 KfdProcess::~KfdProcess() {
+  // First whatever is at work: it may use memory of any card, and the events' page.
   for (auto& device : devices_) {
     processors_[device->index] = nullptr;
     device->processor.reset();
+  }
+  for (auto& device : devices_) {
     for (auto& [id, buffer] : device->buffers) give_back(buffer);
     raw::unmap(device->doorbells, kfd_file::doorbell_bytes);
   }
@@ -320,6 +322,7 @@ int KfdProcess::set_trap_handler(kfd::SetTrapHandler& args) {
   if (!bound(*on)) return -ESRCH;
   on->trap_base = args.tba_addr;
   on->trap_memory = args.tma_addr;
+  if (on->processor) on->processor->set_trap_handler(on->trap_base, on->trap_memory);
   return 0;
 }
 
@@ -346,10 +349,10 @@ int KfdProcess::available_memory(kfd::AvailableMemory& args) {
 
 int KfdProcess::criu(kfd::Criu&) { return -EACCES; }  // what a process without CAP_CHECKPOINT_RESTORE is told
 
-// kfd_ioctl_set_debug_trap: a debugger has to be tracing the process, and there is none.
+// kfd_ioctl_set_debug_trap: only a client of this device can be debugged, by who traces it, and is not here.
 int KfdProcess::debug_trap(kfd::DebugTrap& args) {
   constexpr uint32_t enable = 0;
-  if (kill(static_cast<pid_t>(args.pid), 0) != 0 && errno == ESRCH) return -ESRCH;
+  if (static_cast<pid_t>(args.pid) != getpid()) return -ESRCH;
   return args.op == enable ? -EPERM : -EINVAL;
 }
 
@@ -358,7 +361,6 @@ int KfdProcess::runtime_enable(kfd::RuntimeEnable& args) {
   bool enable = args.mode_mask & kfd::runtime_enable;
   if (enable && runtime_enabled_) return -EBUSY;
   if (enable && !queues_.empty()) return -EEXIST;
-  if (!enable && !runtime_enabled_) return -EINVAL;
   runtime_enabled_ = enable;
   return 0;
 }

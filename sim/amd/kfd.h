@@ -137,6 +137,7 @@ class KfdProcess {
   int svm_check(uint64_t start, uint64_t end);
   int svm_set(uint64_t start, uint64_t end, std::span<const doorbell::amd::kfd::SvmAttribute> attributes);
   int svm_get(uint64_t start, uint64_t end, std::span<doorbell::amd::kfd::SvmAttribute> attributes);
+  [[nodiscard]] bool svm_overlaps(uint64_t start, uint64_t bytes) const;
   [[nodiscard]] bool svm_holds(uint64_t va, uint64_t bytes, const Device& device) const;
   int read_devices(const doorbell::amd::kfd::MapMemory& args, std::vector<uint32_t>& ids);
   Buffer* queue_buffer(Device& device, uint64_t va, uint64_t bytes);

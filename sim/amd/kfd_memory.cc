@@ -64,6 +64,12 @@ void KfdProcess::give_back(Buffer& buffer) {
 int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
   if (args.size == 0) return -EINVAL;
   std::lock_guard lock(mutex_);
+  // Card memory without an address is not mapped yet.
+  bool nowhere = args.va_addr == 0 && (args.flags & alloc::vram);
+  if ((!nowhere && svm_overlaps(args.va_addr, args.size)) ||
+      ((args.flags & alloc::userptr) && svm_overlaps(args.mmap_offset, args.size))) {
+    return -EADDRINUSE;
+  }
   Device* on = device(args.gpu_id);
   if (!on) return -EINVAL;
   if (!bound(*on)) return -ENODEV;

@@ -67,6 +67,7 @@ int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
   std::lock_guard lock(mutex_);
   Buffer* shared = buffer(args.handle);
   if (!shared) return -EINVAL;
+  if (shared->kind == MemoryKind::userptr) return -EPERM;  // amdgpu_dma_buf.c, amdgpu_gem_prime_export
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
   DmabufContent content{dmabuf_magic, {}};
   if (int error = resources_.share(shared->block, content.key)) return error;

@@ -190,6 +190,14 @@ int KfdProcess::svm(kfd::Svm& args) {
   }
 }
 
+// Whether any of these pages belongs to a range. The end may lie beyond the address space.
+bool KfdProcess::svm_overlaps(uint64_t start, uint64_t bytes) const {
+  uint64_t first = start / page_bytes, last = (start + bytes - 1) / page_bytes;
+  return std::any_of(svm_.begin(), svm_.end(), [&](const auto& range) {
+    return range.first / page_bytes <= last && first < range.second.end / page_bytes;
+  });
+}
+
 // kfd_queue_buffer_svm_get: mapped for this card, and never to be unmapped behind the queue's back.
 bool KfdProcess::svm_holds(uint64_t va, uint64_t bytes, const Device& on) const {
   uint64_t at = va, end = va + bytes;
