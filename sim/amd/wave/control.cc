@@ -273,10 +273,11 @@ bool denorm_mode(Wave& w, const Instruction& s) {
 }
 
 namespace hwreg {
-constexpr uint32_t mode = 1, status = 2, trapsts = 3, hw_id = 4, gpr_alloc = 5, lds_alloc = 6, ib_sts = 7,
-                   pc_lo = 8, pc_hi = 9, sh_mem_bases = 15, tba_lo = 16, tba_hi = 17, tma_lo = 18,
-                   tma_hi = 19, flat_scr_lo = 20, flat_scr_hi = 21, xnack_mask = 22, hw_id1 = 23, hw_id2 = 24,
-                   pops_packer = 25, ib_sts2 = 28, shader_cycles = 29;
+[[maybe_unused]] constexpr uint32_t mode = 1, status = 2, trapsts = 3, hw_id = 4, gpr_alloc = 5,
+                                    lds_alloc = 6, ib_sts = 7, pc_lo = 8, pc_hi = 9, sh_mem_bases = 15,
+                                    tba_lo = 16, tba_hi = 17, tma_lo = 18, tma_hi = 19, flat_scr_lo = 20,
+                                    flat_scr_hi = 21, xnack_mask = 22, hw_id1 = 23, hw_id2 = 24,
+                                    pops_packer = 25, ib_sts2 = 28, shader_cycles = 29;
 }
 
 bool get_hardware_register(Wave& w, uint32_t id, uint32_t& value) {

@@ -12,14 +12,14 @@ constexpr uint32_t fresh_word = 0x7fb7fdb3;  // as vm.h, which includes more tha
 
 void address64(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out) {
   for (uint32_t h = 0; h < stride; h += 32) {
-#pragma GCC ivdep
+    DOORBELL_ANY_ORDER
     for (uint32_t i = 0; i < 32; ++i)
       out[h + i] = (v[h + i] | static_cast<uint64_t>(v[h + i + stride]) << 32) + add;
   }
 }
 void address32(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out) {
   for (uint32_t h = 0; h < stride; h += 32) {
-#pragma GCC ivdep
+    DOORBELL_ANY_ORDER
     for (uint32_t i = 0; i < 32; ++i) out[h + i] = v[h + i] + add;
   }
 }

@@ -19,6 +19,14 @@
 
 #include "sim/amd/wave/wave.h"
 
+// Before a loop: its iterations do not depend on each other. clang sees that by itself, or compares addresses
+// first.
+#ifdef __clang__
+#define DOORBELL_ANY_ORDER
+#else
+#define DOORBELL_ANY_ORDER _Pragma("GCC ivdep")
+#endif
+
 namespace doorbell::sim::amd::DOORBELL_SIMD {
 
 // Bits of narrow floats; float16.h computes with them.
@@ -121,7 +129,7 @@ struct Call {
   // The pointers are values of this function, so that the compiler sees that no store changes them.
   template <class F, class... P>
   [[gnu::always_inline]] static inline void loop(F f, uint32_t* d, uint32_t* m, uint32_t stride, P... p) {
-#pragma GCC ivdep
+    DOORBELL_ANY_ORDER
     for (uint32_t i = 0; i < 32; ++i) {
       bool out = false;
       if constexpr (only_mask) {

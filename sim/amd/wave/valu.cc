@@ -42,7 +42,7 @@ inline uint64_t pack(const uint32_t* from, uint32_t stride) {
 inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t stride) {
   for (uint32_t h = 0; h < stride; h += 32) {
     uint32_t word = static_cast<uint32_t>(exec >> h);
-#pragma GCC ivdep
+    DOORBELL_ANY_ORDER
     for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? from[h + i] : to[h + i];
   }
 }
