@@ -45,7 +45,12 @@ class AqlQueue : public Engine {
   Step step() override {
     Step result = advance();
     if (result == Step::wait) waits_at = read_;
-    if (result == Step::refused) raise(errors);
+    if (result == Step::refused) {
+      // The host may end the process as soon as it knows.
+      machine.report(fault);
+      reported = true;
+      raise(errors);
+    }
     return result;
   }
 

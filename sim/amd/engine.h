@@ -83,6 +83,7 @@ class Engine {
   // After Step::refused or Step::faulted.
   Fault fault;
   uint32_t errors = 0;
+  bool reported = false;  // people were told already
   // After Step::wait, for people: "barrier-and waits until signal 0x... is 0".
   std::string waits_for;
   uint64_t waits_at = 0;  // packet

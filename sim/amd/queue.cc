@@ -198,7 +198,7 @@ void CommandProcessor::Impl::stand(Queue& queue, Step why) {
   Engine& engine = *queue.engine;
   queue.dead.store(true);
   if (engine.stop.load() && faulted.load()) return;  // another queue's fault stopped this one's waves
-  machine.report(engine.fault);
+  if (!engine.reported) machine.report(engine.fault);
   if (why == Step::refused) {
     if (machine.hooks.queue_error) machine.hooks.queue_error(queue.id, engine.errors, engine.fault);
     return;

@@ -97,7 +97,8 @@ SdmaQueue::SdmaQueue(Commons& shared, const QueueConfig& queue, std::string call
 const std::vector<SdmaQueue::Row>& SdmaQueue::rows() {
   using Q = SdmaQueue;
   constexpr uint32_t head = 0xffff;  // op and sub-op
-  static const std::vector<Row> table = {
+  // Never destroyed, as all tables here: the GPU's threads work until the very end of the process.
+  static const auto& table = *new std::vector<Row>{
     {"NOP", sdma::NOP, 0, 1, &Q::nop, {head | 0x3fff0000}},
     {"COPY_LINEAR", sdma::COPY, sdma::COPY_LINEAR, 7, &Q::copy,
      {head | 0x0a050000, 0x3fffffff, 0x1f1f1f00, any, any, any, any, any, any}, 0x00080000},

@@ -1,6 +1,7 @@
 #include "codegen/isa/amd/names.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <vector>
@@ -232,7 +233,8 @@ std::vector<std::string> make_formats(bool gfx10) {
   return list;
 }
 const std::vector<std::string>& formats(Target t) {
-  static const std::vector<std::string> lists[] = {make_formats(true), make_formats(false)};
+  // Never destroyed: threads of an emulated GPU print instructions until the very end of the process.
+  static const auto& lists = *new std::array{make_formats(true), make_formats(false)};
   return lists[is_gfx10(t) ? 0 : 1];
 }
 

@@ -57,7 +57,8 @@ DataFormat read_format(std::string_view text) {
   return f;
 }
 const DataFormat& data_format(uint32_t number, doorbell::amd::Target target) {
-  static const std::vector<DataFormat> lists[] = {
+  static const auto& lists = *new std::array<std::vector<DataFormat>, 2>{
+      // never destroyed
       [] {
         std::vector<DataFormat> list;
         for (uint32_t i = 0; i < 128; ++i)

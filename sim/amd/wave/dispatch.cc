@@ -33,7 +33,7 @@ constexpr uint64_t patience =
 
 std::mutex counts_mutex;
 std::vector<uint64_t>& counts() {
-  static std::vector<uint64_t> all(isa::rows().size());
+  static auto& all = *new std::vector<uint64_t>(isa::rows().size());  // never destroyed
   return all;
 }
 
@@ -67,7 +67,7 @@ struct CachePool {
   }
 };
 CachePool& caches() {
-  static CachePool pool;
+  static CachePool& pool = *new CachePool;  // never destroyed
   return pool;
 }
 

@@ -105,7 +105,7 @@ std::string_view why_refused(isa::Op op) {
 }
 
 const Semantics& semantics(isa::Op op) {
-  static const std::vector<Semantics> all = build();
+  static const auto& all = *new std::vector<Semantics>(build());  // never destroyed
   return all[static_cast<size_t>(op)];
 }
 

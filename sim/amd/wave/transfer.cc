@@ -132,14 +132,14 @@ uint64_t combined(const Transfer& t, uint64_t old_bits, uint64_t data_bits, uint
 }  // namespace
 
 const Transfer& transfer(uint16_t row) {
-  static const std::vector<Transfer> all = [] {
+  static const auto& all = *new std::vector<Transfer>([] {  // never destroyed
     std::vector<Transfer> made;
     for (const Row& r : doorbell::amd::rows()) {
       bool memory = r.format >= Format::ds;
       made.push_back(memory ? parse(r) : Transfer{});
     }
     return made;
-  }();
+  }());
   return all[row];
 }
 
