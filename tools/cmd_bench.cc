@@ -16,6 +16,7 @@
 
 #include "hal/base/file.h"
 #include "tools/backends.h"
+#include "tools/bench/emu.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/work.h"
 #include "tools/commands.h"
@@ -133,7 +134,23 @@ Result<Json> llama_cpp(int threads, const Options& o) {
       {o.model.string(), std::to_string(threads), "1"});
 }
 
+// The host's own f32 arithmetic, from registers.
+Result<Json> host_peak(int threads, const Options&) {
+  Json row = TRY(peer_program(std::filesystem::path(self()).parent_path() / "bench/host_ceiling",
+                              "not built: the target bench_peers makes it", {std::to_string(threads)}));
+  double most = 0;
+  for (const char* key : {"f32_fma_avx2_gops", "f32_fma_avx512_gops"})
+    most = std::max(most, row.value(key, 0.0));
+  return Json{{"gflops", most}};
+}
+
 // ---- doorbell
+
+Result<Json> emulated_start(int, const Options&) {
+  auto start = bench::Clock::now();
+  (void)TRY(run_fresh({self(), "emu", "--", "/bin/true"}));
+  return Json{{"ms", bench::seconds_since(start) * 1e3}};
+}
 
 Result<Json> our_run(int threads, const Options& o) {
   // 32 tokens, as the peer's; the prompt is echoed when its logits stand, then the first token follows.
@@ -181,6 +198,14 @@ const std::vector<Row>& rows() {
        {{"one more kernel, replayed", "us", "us", false, 1}}},
       {"eager", nullptr, {2}, false, nullptr, [](int t, const Options& o) { return child("eager", t, o); },
        {{"eager (a + 1), on the host", "us", "us", false, 20}}},
+      {"emu", nullptr, {1}, false, nullptr, [](int t, const Options& o) { return child("emu_valu", t, o); },
+       {{"emulated vector instructions", "million", "10^6/s", true, 50}}},
+      {"emu", "this host", {1}, false, host_peak, [](int t, const Options& o) { return child("emu_wmma", t, o); },
+       {{"emulated WMMA", "gflops", "GFLOP/s", true, 0.5}}},
+      {"emu", "memcpy", {1}, false, [](int t, const Options& o) { return child("emu_memcpy", t, o); },
+       [](int t, const Options& o) { return child("emu_copy", t, o); },
+       {{"emulated copy", "gb_per_s", "GB/s", true, 0.33}}},
+      {"emu", nullptr, {1}, false, nullptr, emulated_start, {{"emu -- /bin/true", "ms", "ms", false, 50}}},
   };
   return table;
 }
@@ -193,9 +218,21 @@ const Child kChildren[] = {
     {"replay",  [](Engine& e, const Options&) { return bench::replayed_kernel(e); }},
     {"eager",   [](Engine&, const Options&) { return bench::eager_operation(); }},
 };
+struct EmulatedChild { const char* name; Result<Figures> (*work)(); };
+const EmulatedChild kEmulated[] = {
+    {"emu_valu",   bench::emulated_vector_instructions},
+    {"emu_wmma",   bench::emulated_matrix_products},
+    {"emu_copy",   bench::emulated_copy},
+    {"emu_memcpy", bench::host_copy},
+};
 // clang-format on
 
 Status run_child(const Options& o) {
+  for (const EmulatedChild& c : kEmulated)
+    if (o.child == c.name) {
+      fmt::print("{}\n", Json(TRY(c.work())).dump());
+      return success();
+    }
   std::unique_ptr<Device> device = TRY(open_device());
   Target target = TRY(target_for(device->properties().limits));
   std::unique_ptr<Engine> engine = TRY(Engine::make(*device, std::move(target)));
@@ -285,9 +322,11 @@ Status run(Options o) {
                        {"ratio", ratio ? Json(*ratio) : Json()},
                        {"aim", f.aim > 0 ? Json(f.aim) : Json()}});
         if (o.json) continue;
-        std::string aim = f.aim > 0 ? row->theirs ? fmt::format(", aim {}", f.aim)
-                                                  : fmt::format("aim below {} {}", f.aim, f.unit)
-                                    : "";
+        std::string aim =
+            f.aim > 0 ? row->theirs
+                            ? fmt::format(", aim {}", f.aim)
+                            : fmt::format("aim {} {} {}", f.more_is_better ? "above" : "below", f.aim, f.unit)
+                      : "";
         fmt::print("{:<30} {:>7} {:>12} {:>12} {:>9} {:>8}  {}{}\n", f.name, threads, shown(peer, 1),
                    shown(mine, 1), f.unit, shown(ratio, 2), row->peer ? row->peer : "", aim);
         std::fflush(stdout);
@@ -311,7 +350,8 @@ Status run(Options o) {
 void add_bench(CLI::App& app, int& exit_status) {
   auto o = std::make_shared<Options>();
   CLI::App* c = app.add_subcommand("bench", "doorbell and its peers on this machine, side by side");
-  c->add_option("names", o->names, "rows to measure: sgemm, smollm2, start, mlp, replay, eager; none: all");
+  c->add_option("names", o->names,
+                "rows to measure: sgemm, smollm2, start, mlp, replay, eager, emu; none: all");
   c->add_flag("--json", o->json, "print JSON");
   c->add_option("--rounds", o->rounds, "how often each is measured; the median counts")
       ->capture_default_str()
