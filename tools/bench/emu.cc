@@ -43,7 +43,7 @@ struct Machine {
   }
 
   // Lines of a program; a branch's distance counts dwords from behind it.
-  Status load(const std::vector<std::string>& lines) {
+  Status load(const std::vector<std::string>& lines, uint32_t vgprs) {
     doorbell::amd::Target target{gpu.arch, 32};
     std::vector<std::byte> code;
     for (const std::string& line : lines) {
@@ -62,8 +62,8 @@ struct Machine {
     std::memcpy(at, code.data(), code.size());
     dispatch.code = code_address;
     dispatch.wave32 = true;
-    dispatch.rsrc1 = 15 | 0xf0 << 12 | 1 << 23;  // 128 VGPRs, denormals, IEEE
-    dispatch.rsrc2 = 4 << 1 | 1 << 7;            // s[0:3], workgroup id x
+    dispatch.rsrc1 = (vgprs / 8 - 1) | 0xf0 << 12 | 1 << 23;  // denormals, IEEE
+    dispatch.rsrc2 = 4 << 1 | 1 << 7;                         // s[0:3], workgroup id x
     dispatch.user_sgprs = {0, static_cast<uint32_t>(from_address >> 32), 0,
                            static_cast<uint32_t>(to_address >> 32)};
     return success();
@@ -110,7 +110,7 @@ Result<Figures> emulated_vector_instructions() {
   for (const char* line : {"s_sub_u32 s8, s8, 1", "s_cmp_lg_u32 s8, 0", "loop", "s_endpgm"})
     lines.emplace_back(line);
   Machine m;
-  TRY(m.load(lines));
+  TRY(m.load(lines, 16));
   double seconds = TRY(m.seconds(32 * waves, 32));
   return Figures{{"million", 1e-6 * each * passes * waves / seconds}};
 }
@@ -128,7 +128,7 @@ Result<Figures> emulated_matrix_products() {
   for (const char* line : {"s_sub_u32 s8, s8, 1", "s_cmp_lg_u32 s8, 0", "loop", "s_endpgm"})
     lines.emplace_back(line);
   Machine m;
-  TRY(m.load(lines));
+  TRY(m.load(lines, 96));
   double seconds = TRY(m.seconds(32 * waves, 32));
   return Figures{{"gflops", 1e-9 * 2 * 16 * 16 * 16 * each * passes * waves / seconds}};
 }
@@ -148,7 +148,7 @@ Result<Figures> emulated_copy() {
   }
   lines.emplace_back("s_endpgm");
   Machine m;
-  TRY(m.load(lines));
+  TRY(m.load(lines, 24));
   TRY(m.map(from_address, copied));
   TRY(m.map(to_address, copied));
   double seconds = TRY(m.seconds(copied / 256, 256));

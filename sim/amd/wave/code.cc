@@ -138,6 +138,7 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
   if (inst.mods.lds && row.format == Format::mubuf) s.run = buffer_run(row, true);
   s.lanes = meaning.lanes;
   s.saturating = meaning.saturating;
+  s.fused = meaning.fused;
   s.scalar = meaning.scalar;
   s.validity = meaning.validity;
   s.selects = meaning.selects;

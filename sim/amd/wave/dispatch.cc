@@ -282,7 +282,8 @@ void show(const std::function<void(const WaveRegisters&)>& to, Wave& w) {
 }
 
 // The next workgroup of the grid, or null: none is left, or its scratch must wait for others to end.
-std::unique_ptr<Resident> admit(Job& job, Context& context) {
+// `spare` has groups that are over, whose memory serves again.
+std::unique_ptr<Resident> admit(Job& job, Context& context, std::vector<std::unique_ptr<Resident>>& spare) {
   const Dispatch& d = job.d;
   const Shape& shape = job.shape;
   if (job.resident.fetch_add(1) >= shape.resident) {
@@ -300,7 +301,13 @@ std::unique_ptr<Resident> admit(Job& job, Context& context) {
     job.resident.fetch_sub(1);
     return nullptr;
   }
-  auto group = std::make_unique<Resident>();
+  std::unique_ptr<Resident> group;
+  if (spare.empty()) {
+    group = std::make_unique<Resident>();
+  } else {
+    group = std::move(spare.back());
+    spare.pop_back();
+  }
   uint32_t place[3] = {static_cast<uint32_t>(index % shape.groups[0]),
                        static_cast<uint32_t>(index / shape.groups[0] % shape.groups[1]),
                        static_cast<uint32_t>(index / (uint64_t{shape.groups[0]} * shape.groups[1]))};
@@ -316,8 +323,13 @@ std::unique_ptr<Resident> admit(Job& job, Context& context) {
   group->lds_bytes = d.lds_bytes;
   group->lds.assign((d.lds_bytes + 3) / 4 + 4, fresh_word);
   group->lds_known.assign(group->lds.size(), 0);
+  group->lds_holes = false;
+  group->at_barrier = 0;
   group->vgprs.resize(size_t{waves} * shape.vgprs * shape.lanes);
-  for (uint32_t i = 0; i < waves; ++i) group->waves.push_back(std::make_unique<Wave>());
+  group->waves.resize(waves);
+  for (auto& wave : group->waves) {
+    if (!wave) wave = std::make_unique<Wave>();
+  }
   for (uint32_t i = 0; i < waves; ++i) {
     start(*group->waves[i], job, *group, context, i, extent,
           group->vgprs.data() + size_t{i} * shape.vgprs * shape.lanes);
@@ -397,9 +409,10 @@ void work(Job& job) {
   context.code = cache.get();
   context.reader.online();
   std::deque<std::unique_ptr<Resident>> groups;
+  std::vector<std::unique_ptr<Resident>> spare;
   while (!job.stop()) {
     if (groups.empty()) {
-      auto group = admit(job, context);
+      auto group = admit(job, context, spare);
       if (!group) {
         if (job.next.load() >= job.shape.total) break;
         // The GPU is full with what other threads run.
@@ -421,13 +434,14 @@ void work(Job& job) {
     } while (group->running != 0 && after - before < patience && !job.stop());
     if (group->running == 0) {
       retire(job, *group);
+      spare.push_back(std::move(group));
       groups.pop_front();
       continue;
     }
     // It has had its time; the next one's turn, which may be a new one.
     groups.push_back(std::move(groups.front()));
     groups.pop_front();
-    if (auto more = admit(job, context)) groups.push_front(std::move(more));
+    if (auto more = admit(job, context, spare)) groups.push_front(std::move(more));
   }
   for (auto& group : groups) retire(job, *group);
   context.reader.offline();

@@ -81,9 +81,9 @@ inline bool is_nan(double x) { return x != x; }
 inline f16 quiet(f16 x) { return {static_cast<uint16_t>(x.bits | 0x200)}; }
 inline float quiet(float x) { return bits_of<float>(bits_of<uint32_t>(x) | 1u << 22); }
 inline double quiet(double x) { return bits_of<double>(bits_of<uint64_t>(x) | uint64_t{1} << 51); }
-inline bool is_signaling(f16 x) { return is_nan(x) && !(x.bits & 0x200); }
-inline bool is_signaling(float x) { return is_nan(x) && !(bits_of<uint32_t>(x) >> 22 & 1); }
-inline bool is_signaling(double x) { return is_nan(x) && !(bits_of<uint64_t>(x) >> 51 & 1); }
+inline bool is_signaling(f16 x) { return is_nan(x) & !(x.bits & 0x200); }
+inline bool is_signaling(float x) { return is_nan(x) & !(bits_of<uint32_t>(x) >> 22 & 1); }
+inline bool is_signaling(double x) { return is_nan(x) & !(bits_of<uint64_t>(x) >> 51 & 1); }
 inline bool sign(f16 x) { return x.bits >> 15; }
 inline bool sign(float x) { return bits_of<uint32_t>(x) >> 31; }
 inline bool sign(double x) { return bits_of<uint64_t>(x) >> 63; }
@@ -92,22 +92,22 @@ inline bool less(float a, float b) { return a < b; }
 inline bool less(double a, double b) { return a < b; }
 
 // RDNA3 ISA, V_MIN_F32 and its kin: a number wins over a quiet NaN, a signaling one comes back quiet (IEEE
-// mode, in which compute kernels run), -0 is less than +0.
+// mode), -0 is less than +0. Choices without branches, so that loops become SIMD.
+template <class T>
+inline T chosen(T a, T b, bool first) {
+  T r = first ? a : b;
+  r = is_nan(a) ? b : r;
+  r = is_nan(b) ? a : r;
+  r = is_signaling(b) ? quiet(b) : r;
+  return is_signaling(a) ? quiet(a) : r;
+}
 template <class T>
 inline T minimum(T a, T b) {
-  if (is_signaling(a)) return quiet(a);
-  if (is_signaling(b)) return quiet(b);
-  if (is_nan(a)) return b;
-  if (is_nan(b)) return a;
-  return less(a, b) || (!less(b, a) && sign(a)) ? a : b;
+  return chosen(a, b, less(a, b) | (!less(b, a) & sign(a)));
 }
 template <class T>
 inline T maximum(T a, T b) {
-  if (is_signaling(a)) return quiet(a);
-  if (is_signaling(b)) return quiet(b);
-  if (is_nan(a)) return b;
-  if (is_nan(b)) return a;
-  return less(b, a) || (!less(a, b) && !sign(a)) ? a : b;
+  return chosen(a, b, less(b, a) | (!less(a, b) & !sign(a)));
 }
 template <class T>
 inline T median(T a, T b, T c) {

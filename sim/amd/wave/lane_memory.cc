@@ -1,5 +1,7 @@
 // The lanes' side of loads and stores: addresses, their bounds, and the copies between registers and host
 // memory. Once an instruction's bounds are known to lie in one region, what is left is this.
+#include <immintrin.h>
+
 #include <cstring>
 
 #include "sim/amd/wave/lanes.h"
@@ -60,12 +62,63 @@ inline uint32_t word_at(const std::byte* p) {
   return word;
 }
 
+// Four lanes of 1, 2 or 4 dwords each between memory, where a lane's lie together, and registers.
+template <unsigned Dwords>
+inline void transpose(const __m128i* in, __m128i* out) {
+  if constexpr (Dwords == 1) {
+    out[0] = in[0];
+  } else if constexpr (Dwords == 2) {
+    __m128 a = _mm_castsi128_ps(in[0]), b = _mm_castsi128_ps(in[1]);
+    out[0] = _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88));
+    out[1] = _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd));
+  } else {
+    __m128i a = _mm_unpacklo_epi32(in[0], in[1]), b = _mm_unpacklo_epi32(in[2], in[3]),
+            c = _mm_unpackhi_epi32(in[0], in[1]), d = _mm_unpackhi_epi32(in[2], in[3]);
+    out[0] = _mm_unpacklo_epi64(a, b);
+    out[1] = _mm_unpackhi_epi64(a, b);
+    out[2] = _mm_unpacklo_epi64(c, d);
+    out[3] = _mm_unpackhi_epi64(c, d);
+  }
+}
+template <unsigned Dwords>
+bool load_row(const std::byte* p, uint32_t stride, uint32_t* d) {
+  __m128i found = _mm_setzero_si128(), mark = _mm_set1_epi32(static_cast<int>(fresh_word));
+  for (uint32_t i = 0; i < stride; i += 4) {
+    __m128i in[Dwords], out[Dwords];
+    for (uint32_t r = 0; r < Dwords; ++r) {
+      in[r] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * (i / 4 * Dwords + r)));
+      found = _mm_or_si128(found, _mm_cmpeq_epi32(in[r], mark));
+    }
+    transpose<Dwords>(in, out);
+    for (uint32_t r = 0; r < Dwords; ++r)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(d + r * stride + i), out[r]);
+  }
+  return _mm_movemask_epi8(found) != 0;
+}
+template <unsigned Dwords>
+void store_row(std::byte* p, uint32_t stride, const uint32_t* d) {
+  for (uint32_t i = 0; i < stride; i += 4) {
+    __m128i in[Dwords], out[Dwords];
+    for (uint32_t r = 0; r < Dwords; ++r)
+      in[r] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(d + r * stride + i));
+    if constexpr (Dwords == 2) {
+      out[0] = _mm_unpacklo_epi32(in[0], in[1]);
+      out[1] = _mm_unpackhi_epi32(in[0], in[1]);
+    } else {
+      transpose<Dwords>(in, out);
+    }
+    for (uint32_t r = 0; r < Dwords; ++r)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 16 * (i / 4 * Dwords + r)), out[r]);
+  }
+}
+
 template <unsigned Dwords>
 bool load_words(const std::byte* base, const uint64_t* address, uint32_t stride, uint64_t exec, uint32_t* d) {
   uint32_t suspect = 0;
   bool all = exec == (stride == 32 ? 0xffffffff : ~uint64_t{0});
   if (all && consecutive<Dwords>(address, stride)) {
     const std::byte* p = base + address[0];
+    if constexpr (Dwords != 3) return load_row<Dwords>(p, stride, d);
     for (uint32_t h = 0; h < stride; h += 32) {
       uint32_t found[32] = {};
       for (uint32_t r = 0; r < Dwords; ++r) {
@@ -119,6 +172,7 @@ void store_words(std::byte* base, const uint64_t* address, uint32_t stride, uint
   bool all = exec == (stride == 32 ? 0xffffffff : ~uint64_t{0});
   if (all && consecutive<Dwords>(address, stride)) {
     std::byte* p = base + address[0];
+    if constexpr (Dwords != 3) return store_row<Dwords>(p, stride, d);
     for (uint32_t h = 0; h < stride; h += 32) {
       for (uint32_t i = 0; i < 32; ++i) {
         for (uint32_t r = 0; r < Dwords; ++r)

@@ -17,15 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sim/amd/wave/wave.h"
-
-// Before a loop: its iterations do not depend on each other. clang sees that by itself, or compares addresses
-// first.
-#ifdef __clang__
-#define DOORBELL_ANY_ORDER
-#else
-#define DOORBELL_ANY_ORDER _Pragma("GCC ivdep")
-#endif
+#include "sim/amd/wave/masks.h"
+#include "sim/amd/wave/valu.h"
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
 
@@ -78,6 +71,9 @@ inline void store_lane(uint32_t* p, uint32_t i, uint32_t stride, T value) {
     p[i] = bits_of<uint16_t>(value);
   }
 }
+
+// Executes any vector instruction (valu.cc).
+bool valu(Wave& w, const Instruction& s);
 
 namespace detail {
 
@@ -148,6 +144,75 @@ struct Call {
   }
 };
 
+// One source of a whole instruction: where its lanes are, and which of them are known.
+template <class T>
+[[gnu::always_inline]] inline const uint32_t* source(Wave& w, const Place& p, uint32_t* spare,
+                                                     uint64_t& valid) {
+  if constexpr (sizeof(T) == 1) {  // bool: a mask
+    expand(w.mask(p.index), spare, w.stride);
+    valid &= known_mask(w, p.index);
+    return spare;
+  } else {
+    constexpr uint32_t registers = sizeof(T) <= 4 ? 1 : sizeof(T) / 4;
+    if (p.kind == Place::scalar) [[unlikely]] {
+      for (uint32_t r = 0; r < registers; ++r) {
+        spread(w.s[p.index + r], spare + r * w.stride, w.stride);
+        valid &= all_or_none(w.lane_known(p.index + r));
+      }
+      return spare;
+    }
+    if (p.lanes) return p.lanes;
+    for (uint32_t r = 0; r < registers; ++r) valid &= w.valid[p.index + r];
+    return w.v + p.distance;
+  }
+}
+
+// A whole instruction without modifiers: sources, lanes, exec, validity. What is rarer goes the long way.
+template <class R, class... A>
+struct Fused {
+  using Loop = Call<R, A...>;
+  static constexpr uint32_t registers = sizeof(R) <= 4 ? 1 : sizeof(R) / 4;
+  static constexpr bool possible =
+      sizeof(R) != 2 && ((sizeof(A) != 2 && sizeof(A) != 16) && ...) && sizeof(R) != 16 && sizeof...(A) != 0;
+
+  template <class F, size_t... I>
+  [[gnu::always_inline]] static inline bool run(F f, Wave& w, const Instruction& s, Indices<I...>) {
+    if (s.is_float && !w.mode_plain) [[unlikely]]
+      return valu(w, s);
+    uint64_t exec = w.exec(), valid = ~uint64_t{0};
+    if (!Loop::only_mask && !Loop::mask_out && exec == 0) [[unlikely]]
+      return true;
+    uint32_t stride = w.stride;
+    Lanes x;
+    x.stride = stride;
+    // A last argument that the mask goes to is no source.
+    ((x.s[I] = IsBoolRef<A>::value ? nullptr : source<A>(w, s.s[I], w.spare[I], valid)), ...);
+    if (s.validity != Validity::all && (~valid & w.all_lanes) != 0) [[unlikely]]
+      return valu(w, s);
+    uint32_t* d = w.v + static_cast<size_t>(s.d) * stride;
+    bool whole = exec == w.all_lanes;
+    x.m = w.spare[4];
+    x.d = whole ? d : w.spare[5];
+    Loop::all(f, x, Indices<I...>());
+    if constexpr (!Loop::only_mask) {
+      if (whole) [[likely]] {
+        for (uint32_t r = 0; r < registers; ++r) w.valid[s.d + r] = valid;
+      } else {
+        for (uint32_t r = 0; r < registers; ++r) {
+          blend(d + r * stride, w.spare[5] + r * stride, exec, stride);
+          w.valid[s.d + r] = (w.valid[s.d + r] & ~exec) | (valid & exec);
+        }
+      }
+    }
+    if constexpr (Loop::only_mask || Loop::mask_out) {
+      write_mask(w, s, pack(x.m, stride) & exec, valid | ~exec);
+      if (s.m == reg::exec && (exec & ~valid) != 0) [[unlikely]]
+        return fault_invalid_exec(w, s);
+    }
+    return true;
+  }
+};
+
 }  // namespace detail
 
 template <auto F>
@@ -156,9 +221,21 @@ void lanes(const Lanes& x) {
   static_assert(Traits::arguments <= 4);
   Traits::template Apply<detail::Call>::all(F, x, typename detail::MakeIndices<Traits::arguments>::Type());
 }
+template <auto F>
+bool fused(Wave& w, const Instruction& s) {
+  using Traits = detail::Traits<decltype(F)>;
+  return Traits::template Apply<detail::Fused>::run(F, w, s,
+                                                    typename detail::MakeIndices<Traits::arguments>::Type());
+}
+template <auto F>
+constexpr LaneCode code() {
+  using Fused = typename detail::Traits<decltype(F)>::template Apply<detail::Fused>;
+  if constexpr (Fused::possible) return {lanes<F>, fused<F>};
+  else return {lanes<F>};
+}
 
 }  // namespace doorbell::sim::amd::DOORBELL_SIMD
 
-// lanes<F> for a lambda. The parentheses are for g++ 12, which otherwise takes a `>` in the lambda for the
+// The code of a lambda. The parentheses are for g++ 12, which otherwise takes a `>` in the lambda for the
 // end of the template's arguments.
-#define LANES(...) lanes<(__VA_ARGS__)>
+#define LANES(...) code<(__VA_ARGS__)>()

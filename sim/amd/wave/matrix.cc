@@ -7,6 +7,8 @@
 // then added in order k = 0 ... 15 with one rounding each in f32 (silicon's order is not documented; the
 // result lies within the bound of any order), and once more to the type of D.
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "sim/amd/wave/context.h"
@@ -74,6 +76,14 @@ bool known(const Wave& w, const Place& p, uint32_t lane) {
   return true;
 }
 
+// Of all lanes.
+bool all_known(const Wave& w, const Place& p) {
+  if (p.kind != Place::vgpr) return known(w, p, 0);
+  uint64_t all = ~uint64_t{0};
+  for (uint32_t r = 0; r < p.dwords; ++r) all &= w.valid[p.index + r];
+  return (~all & w.all_lanes) == 0;
+}
+
 using Tile = std::array<std::array<float, side>, side>;
 
 enum class Wmma : uint8_t { f32_f16, f32_bf16, f16_f16, bf16_bf16, i32_iu8, i32_iu4 };
@@ -92,9 +102,7 @@ bool wmma(Wave& w, const Instruction& s) {
     return false;
 
   uint32_t rows_per_register = w.stride / side, registers = side / rows_per_register;
-  bool valid = true;
-  for (uint32_t lane = 0; lane < w.stride; ++lane)
-    for (int i = 0; i < 3; ++i) valid = valid && known(w, s.s[i], lane);
+  bool valid = all_known(w, s.s[0]) && all_known(w, s.s[1]) && all_known(w, s.s[2]);
   // The upper halves of a wave repeat A and B; where they do not, silicon mixes them up.
   auto element = [&](int operand, int outer, int k) {
     uint32_t word = source(w, s.s[operand], static_cast<uint32_t>(k / each), static_cast<uint32_t>(outer));
@@ -106,20 +114,14 @@ bool wmma(Wave& w, const Instruction& s) {
   };
   bool high = narrow && (mods.op_sel >> 2 & 1);
 
-  auto value = [&](int operand, int outer, int k) {
-    auto x = static_cast<uint16_t>(element(operand, outer, k));
-    // Bits of neg negate elements 0, 2, ..., those of neg_hi elements 1, 3, ...
-    bool flip = (k & 1 ? mods.neg_hi : mods.neg) >> operand & 1;
-    float f = brain ? from_bf16(x) : from_half(x);
-    return flip ? -f : f;
-  };
   auto whole = [&](int operand, int outer, int k) {
     auto x = static_cast<int64_t>(element(operand, outer, k));
     bool is_signed = mods.neg >> operand & 1;
     return is_signed && x >> (bits - 1) ? x - (int64_t{1} << bits) : x;
   };
 
-  std::array<std::array<uint32_t, side>, side> result{};
+  std::array<std::array<uint32_t, side>, side> result;
+  [[maybe_unused]] Tile sums;
   for (int row = 0; row < side; ++row) {
     for (int column = 0; column < side; ++column) {
       uint32_t r = 0, lane = 0;
@@ -131,19 +133,30 @@ bool wmma(Wave& w, const Instruction& s) {
         if (mods.clamp) sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
         result[row][column] = static_cast<uint32_t>(sum);
       } else {
-        float sum = 0;
         if constexpr (narrow) {
           auto half = static_cast<uint16_t>(addend >> (high ? 16 : 0));
-          sum = brain ? from_bf16(half) : from_half(half);
+          sums[row][column] = brain ? from_bf16(half) : from_half(half);
         } else {
-          std::memcpy(&sum, &addend, 4);
+          sums[row][column] = std::bit_cast<float>(addend);
         }
-        if (mods.neg_hi >> 2 & 1) sum = sum < 0 ? -sum : sum;  // abs of C
-        if (mods.neg >> 2 & 1) sum = -sum;
-        for (int k = 0; k < side; ++k)
-          sum += value(0, row, k) * value(1, column, k);  // products are exact in f32
-        if constexpr (narrow) result[row][column] = brain ? to_bf16(sum) : to_half(sum);
-        else std::memcpy(&result[row][column], &sum, 4);
+        if (mods.neg_hi >> 2 & 1) sums[row][column] = std::fabs(sums[row][column]);  // abs of C
+        if (mods.neg >> 2 & 1) sums[row][column] = -sums[row][column];
+      }
+    }
+  }
+  if constexpr (!integer) {
+    // Bits of neg negate elements 0, 2, ..., those of neg_hi elements 1, 3, ...
+    alignas(64) float a[side][side], b[side][side];
+    const LaneMatrix& lanes = simd().matrix;
+    for (int i = 0; i < 2; ++i) {
+      const uint32_t flip[] = {mods.neg >> i & 1 ? 1u << 31 : 0, mods.neg_hi >> i & 1 ? 1u << 31 : 0};
+      lanes.widen(w.vgpr(s.s[i].index), w.stride, brain, flip, i == 0 ? a[0] : b[0]);
+    }
+    lanes.multiply(a[0], b[0], sums[0].data());
+    for (int row = 0; row < side; ++row) {
+      for (int column = 0; column < side; ++column) {
+        float sum = sums[row][column];
+        result[row][column] = !narrow ? std::bit_cast<uint32_t>(sum) : brain ? to_bf16(sum) : to_half(sum);
       }
     }
   }

@@ -51,7 +51,10 @@ std::vector<Semantics> build() {
   for (const LaneRows& family : best.families) {
     for (size_t i = 0; i < family.count; ++i) {
       const LaneRow& row = family.rows[i];
-      bind(row.name, {.run = best.valu, .lanes = row.lanes, .saturating = row.saturating});
+      bind(row.name, {.run = best.valu,
+                      .lanes = row.code.lanes,
+                      .saturating = row.saturating.lanes,
+                      .fused = row.code.fused});
     }
   }
   for (const ScalarRow& row : salu_rows()) bind(row.name, {.run = run_scalar, .scalar = row.scalar});

@@ -50,6 +50,7 @@ struct Semantics {
   Run run = nullptr;  // null: the row has no meaning yet
   LaneFunction lanes = nullptr, saturating = nullptr;
   ScalarFunction scalar = nullptr;
+  Run fused = nullptr;
   Validity validity = Validity::all;
   bool selects = false, divides = false;  // as in Instruction
 };

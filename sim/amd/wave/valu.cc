@@ -6,54 +6,13 @@
 #include "sim/amd/wave/float16.h"
 #include "sim/amd/wave/float_mode.h"
 #include "sim/amd/wave/lanes.h"
+#include "sim/amd/wave/masks.h"
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
 namespace {
 
 constexpr uint32_t lanes_max = 64;
 using Register = uint32_t[lanes_max];
-
-// ---- masks ----
-
-inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
-    uint32_t word = static_cast<uint32_t>(bits >> h);
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? ~uint32_t{0} : 0;
-  }
-}
-
-inline uint64_t pack(const uint32_t* from, uint32_t stride) {
-  uint64_t bits = 0;
-  for (uint32_t i = 0; i < stride; i += 8) {
-#ifdef __AVX2__
-    uint64_t byte =
-        static_cast<unsigned>(_mm256_movemask_ps(_mm256_loadu_ps(reinterpret_cast<const float*>(from + i))));
-#else
-    uint64_t byte =
-        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i)))) |
-        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i + 4))))
-            << 4;
-#endif
-    bits |= byte << i;
-  }
-  return bits;
-}
-
-inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
-    uint32_t word = static_cast<uint32_t>(exec >> h);
-    DOORBELL_ANY_ORDER
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? from[h + i] : to[h + i];
-  }
-}
-
-inline void spread(uint32_t value, uint32_t* to, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = value;
-  }
-}
-
-inline uint64_t all_or_none(bool all) { return all ? ~uint64_t{0} : 0; }
 
 // ---- sources ----
 
@@ -87,8 +46,7 @@ inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
     case Place::constant: return {p.lanes, ~uint64_t{0}, ~uint64_t{0}};
     case Place::mask: {
       expand(w.mask(p.index), buffer.word, stride);
-      uint64_t known =
-          stride == 32 ? w.sv[p.index] : w.sv[p.index] | static_cast<uint64_t>(w.sv[p.index + 1]) << 32;
+      uint64_t known = known_mask(w, p.index);
       return {buffer.word, known, known};
     }
     case Place::vccz: spread(w.mask(reg::vcc) == 0, buffer.word, stride); break;
@@ -247,15 +205,6 @@ void modify(const Wave& w, const Instruction& s, const Place& p, Source& source,
 
 // ---- results ----
 
-void write_mask(Wave& w, const Instruction& s, uint64_t bits, uint64_t known) {
-  w.s[s.m] = static_cast<uint32_t>(bits);
-  w.sv[s.m] = static_cast<uint32_t>(known);
-  if (s.m_dwords > 1) {
-    w.s[s.m + 1] = static_cast<uint32_t>(bits >> 32);
-    w.sv[s.m + 1] = static_cast<uint32_t>(known >> 32);
-  }
-}
-
 // The lanes' function, as MODE and the modifiers of the result change it.
 void compute(const Wave& w, const Instruction& s, Lanes& lanes) {
   const Modifiers& mods = s.inst->mods;
@@ -340,7 +289,9 @@ __attribute__((noinline)) bool general(Wave& w, const Instruction& s) {
   return true;
 }
 
-// Without modifiers; nothing is assumed of the operands.
+}  // namespace
+
+// Nothing is assumed of the operands.
 bool valu(Wave& w, const Instruction& s) {
   uint32_t stride = w.stride;
   if (w.exec() != w.all_lanes || !s.plain || (s.is_float && !w.mode_plain)) return general(w, s);
@@ -366,50 +317,7 @@ bool valu(Wave& w, const Instruction& s) {
   return true;
 }
 
-// The commonest instructions: N sources of one register each, which are VGPRs, constants or scalars, and one
-// register or a mask as the result.
-template <int N, bool Mask>
-bool lean(Wave& w, const Instruction& s) {
-  uint64_t exec = w.exec();
-  if (s.is_float && !w.mode_plain) return general(w, s);
-  alignas(64) uint32_t spare[N][lanes_max];
-  alignas(64) uint32_t out[lanes_max];
-  Lanes lanes;
-  lanes.stride = w.stride;
-  uint64_t valid = ~uint64_t{0};
-  for (int i = 0; i < N; ++i) {
-    const Place& p = s.s[i];
-    if (p.kind == Place::scalar) {
-      spread(w.s[p.index], spare[i], w.stride);
-      lanes.s[i] = spare[i];
-      valid &= all_or_none(w.lane_known(p.index));
-    } else {
-      lanes.s[i] = p.lanes ? p.lanes : w.v + p.distance;
-      valid &= w.valid[p.index];
-    }
-  }
-  if constexpr (Mask) {
-    lanes.d = out;
-    lanes.m = out;
-    s.lanes(lanes);
-    write_mask(w, s, pack(out, w.stride) & exec, valid | ~exec);
-    if (s.m == reg::exec && (exec & ~valid) != 0) return fault_invalid_exec(w, s);
-  } else {
-    lanes.m = out;
-    uint32_t* d = w.v + static_cast<size_t>(s.d) * w.stride;
-    if (exec == w.all_lanes) {
-      lanes.d = d;
-      s.lanes(lanes);
-      w.valid[s.d] = valid;
-    } else if (exec != 0) {
-      lanes.d = out;
-      s.lanes(lanes);
-      blend(d, out, exec, w.stride);
-      w.valid[s.d] = (w.valid[s.d] & ~exec) | (valid & exec);
-    }
-  }
-  return true;
-}
+namespace {
 
 // A float instruction of the scalar unit computes as the vector instruction of its name, for one lane.
 bool scalar_float(Wave& w, const Instruction& s) {
@@ -439,24 +347,21 @@ bool scalar_float(Wave& w, const Instruction& s) {
   return true;
 }
 
+// What the row's own handler takes: whole registers, no modifiers, sources of the commonest kinds.
 Run handler(const Instruction& s) {
-  if (!s.plain || s.validity != Validity::all || s.to_scalar || s.sources == 0 || s.sources > 3) return valu;
+  if (!s.fused || !s.plain || s.to_scalar || s.sources == 0) return valu;
   for (uint32_t i = 0; i < s.sources; ++i) {
     const Place& p = s.s[i];
-    if (p.dwords != 1 || (p.kind != Place::vgpr && p.kind != Place::scalar && p.kind != Place::constant))
+    if (p.kind != Place::vgpr && p.kind != Place::scalar && p.kind != Place::constant &&
+        p.kind != Place::mask)
       return valu;
   }
-  if (s.m_dwords && s.d_dwords == 0) {
-    constexpr Run masks[] = {lean<1, true>, lean<2, true>, lean<3, true>};
-    return masks[s.sources - 1];
-  }
-  if (s.m_dwords || s.d_dwords != 1) return valu;
-  constexpr Run plain[] = {lean<1, false>, lean<2, false>, lean<3, false>};
-  return plain[s.sources - 1];
+  return s.fused;
 }
 
 }  // namespace
 
+LaneMatrix lane_matrix();
 LaneMemory lane_memory();
 LaneRows integer_rows();
 LaneRows float_rows();
@@ -473,6 +378,7 @@ const Simd& table() {
       scalar_float,
       handler,
       lane_memory(),
+      lane_matrix(),
       {integer_rows(), float_rows(), convert_rows(), half_rows(), packed_rows(), special_rows()}};
   return all;
 }

@@ -7,10 +7,17 @@
 
 namespace doorbell::sim::amd {
 
+// What lanes compute, and the handler that does nothing else, if there is one.
+struct LaneCode {
+  LaneFunction lanes = nullptr;
+  Run fused = nullptr;
+  constexpr LaneCode() = default;
+  constexpr LaneCode(LaneFunction lanes_, Run fused_ = nullptr) : lanes(lanes_), fused(fused_) {}
+};
 struct LaneRow {
   const char* name;
-  LaneFunction lanes;
-  LaneFunction saturating = nullptr;  // with the clamp bit, of integer rows
+  LaneCode code;
+  LaneCode saturating = {};  // with the clamp bit, of integer rows
 };
 struct LaneRows {
   const LaneRow* rows;
@@ -37,6 +44,13 @@ struct LaneMemory {
   LaneStore store_part[2];  // 8 and 16 bits
 };
 
+// Tiles of 16 x 16 (valu_matrix.cc): 16-bit floats out of eight registers, as to[element][lane], and sums of
+// products, c[row][column] += a[k][row] * b[k][column].
+struct LaneMatrix {
+  void (*widen)(const uint32_t* v, uint32_t stride, bool brain, const uint32_t* flip, float* to);
+  void (*multiply)(const float* a, const float* b, float* c);
+};
+
 // What is compiled once per instruction set of the host.
 struct Simd {
   const char* name;
@@ -44,6 +58,7 @@ struct Simd {
   Run scalar_float;                    // executes a scalar instruction with a LaneFunction
   Run (*handler)(const Instruction&);  // the fastest one for this instruction
   LaneMemory memory;
+  LaneMatrix matrix;
   LaneRows families[6];
 };
 

@@ -115,6 +115,7 @@ struct Instruction {
   LaneFunction lanes = nullptr;
   LaneFunction saturating = nullptr;  // of integer rows with clamp
   ScalarFunction scalar = nullptr;
+  Run fused = nullptr;  // the row's own handler
 
   uint8_t sources = 0;     // places in `s`
   bool to_scalar = false;  // the destination is a scalar register
@@ -171,6 +172,8 @@ struct Wave {
   uint32_t mode = 0;
   bool mode_plain = true;  // rounds to nearest even, keeps denormals everywhere, IEEE mode
   uint32_t mxcsr32 = 0x1f80, mxcsr64 = 0x1f80;  // for f32, and for f16 and f64
+
+  alignas(64) uint32_t spare[6][128];  // of an instruction while it executes: sources, a mask, a result
 
   // Strict state.
   uint32_t outstanding = 0;  // registers that are due, in all; 0 lets instructions skip the check
