@@ -81,9 +81,9 @@ inline bool is_nan(double x) { return x != x; }
 inline f16 quiet(f16 x) { return {static_cast<uint16_t>(x.bits | 0x200)}; }
 inline float quiet(float x) { return bits_of<float>(bits_of<uint32_t>(x) | 1u << 22); }
 inline double quiet(double x) { return bits_of<double>(bits_of<uint64_t>(x) | uint64_t{1} << 51); }
-inline bool is_signaling(f16 x) { return is_nan(x) & !(x.bits & 0x200); }
-inline bool is_signaling(float x) { return is_nan(x) & !(bits_of<uint32_t>(x) >> 22 & 1); }
-inline bool is_signaling(double x) { return is_nan(x) & !(bits_of<uint64_t>(x) >> 51 & 1); }
+inline bool is_signaling(f16 x) { return int{is_nan(x)} & int{!(x.bits & 0x200)}; }
+inline bool is_signaling(float x) { return int{is_nan(x)} & int{!(bits_of<uint32_t>(x) >> 22 & 1)}; }
+inline bool is_signaling(double x) { return int{is_nan(x)} & int{!(bits_of<uint64_t>(x) >> 51 & 1)}; }
 inline bool sign(f16 x) { return x.bits >> 15; }
 inline bool sign(float x) { return bits_of<uint32_t>(x) >> 31; }
 inline bool sign(double x) { return bits_of<uint64_t>(x) >> 63; }
@@ -103,11 +103,11 @@ inline T chosen(T a, T b, bool first) {
 }
 template <class T>
 inline T minimum(T a, T b) {
-  return chosen(a, b, less(a, b) | (!less(b, a) & sign(a)));
+  return chosen(a, b, (int{less(a, b)} | (int{!less(b, a)} & int{sign(a)})) != 0);
 }
 template <class T>
 inline T maximum(T a, T b) {
-  return chosen(a, b, less(b, a) | (!less(a, b) & !sign(a)));
+  return chosen(a, b, (int{less(b, a)} | (int{!less(a, b)} & int{!sign(a)})) != 0);
 }
 template <class T>
 inline T median(T a, T b, T c) {
