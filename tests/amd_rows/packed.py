@@ -60,7 +60,7 @@ rows("dot", "f32 = 2bf16 2bf16 f32", {"v_dot2_f32_bf16": dot2(BF16, F32)}, neg=1
 rows("dot", "i32 = 2i16 2i16 i32", {"v_dot2_i32_i16": lambda a, b, c: a[0] * b[0] + a[1] * b[1] + c})
 rows("dot", "u32 = 2u16 2u16 u32", {"v_dot2_u32_u16": lambda a, b, c: a[0] * b[0] + a[1] * b[1] + c})
 rows("dot3", "f16 = 2f16 2f16 f16", {"v_dot2_f16_f16": dot2(F16, F16)}, clamp=0, nomod=0)
-rows("dot3", "bf16 = 2bf16 2bf16 bf16", {"v_dot2_bf16_bf16": dot2(BF16, BF16)}, clamp=0, nomod=0)
+rows("dot3", "bf16 = 2bf16 2bf16 bf16", {"v_dot2_bf16_bf16": dot2(BF16, BF16)}, clamp=0, nomod=0, constants=0)
 rows("dot2", "+f32 = 2f16 2f16", {"v_dot2acc_f32_f16": dot2(F16, F32)}, nomod=0)
 rows("halves2", "+2f16 = 2f16 2f16", {"v_pk_fmac_f16": F16.fma}, nomod=0)
 
