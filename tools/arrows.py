@@ -25,7 +25,7 @@ ARROWS = [
 ]
 # One file of the tools names every backend; the others see devices through it. The commands of the emulated machines
 # are about nothing else.
-BACKENDS = (("tools/backends.cc", "tools/cmd_emu.cc"), ["driver/", "sim/"])
+BACKENDS = (("tools/backends.cc", "tools/cmd_emu.cc", "tools/bench/emu.cc"), ["driver/", "sim/"])
 
 SOURCES = {".h", ".hh", ".hpp", ".inc", ".c", ".cc", ".cpp", ".sv", ".svh", ".v"}
 INCLUDE = re.compile(r'^\s*[#`]\s*include\s*"([^"]+)"')
