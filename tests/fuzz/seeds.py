@@ -154,6 +154,19 @@ def amd_programs(folder):
         write("amd_isa", f"text-{number}", b"\1" + text)
 
 
+def amd_calls():
+    """(name, input) for amd_ioctls_fuzzer.cc: queues of each kind with a doorbell that is rung, and calls of every row."""
+    bell, ring = bytes([0, 0xD1, 0, 0]), bytes([3, 0, 0, 3, 0])
+    for card in range(2):
+        for kind in range(5):
+            for name, word in (("zero", 0), ("trap", 6), ("barrier", 3)):
+                queue = bytes([6, card, kind, 255, 16]) + dwords(word, *[0] * 15)
+                yield f"queue-{card}-{kind}-{name}", b"\1" + queue + bell + ring + bytes([8, 6, 0, 0, 0, 0])
+    for row in range(38):
+        for fill in (0, 1, 0x60):
+            yield f"call-{row}-{fill}", b"\1" + (bytes([8, row]) + bytes([fill]) * 24) * 3
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     for reader, name, content, _ in make_corpus.all_cases():
@@ -169,6 +182,10 @@ def main():
     for name, kind, doorbell, ring in amd_rings():
         for chip in range(3):
             (target / f"{name}-{chip}").write_bytes(bytes([kind + chip * 3, doorbell]) + ring)
+    target = folder / "fuzz-amd_ioctls"
+    target.mkdir(parents=True, exist_ok=True)
+    for name, content in amd_calls():
+        (target / name).write_bytes(content)
 
 
 main()
