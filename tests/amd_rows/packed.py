@@ -112,12 +112,11 @@ class PackedCase(Case):
         if row.form == "mix":
             self.high = [int(x) for x in rng.integers(0, 2, 3)]
             self.low = [int(x) if s.constant is None else 0 for x, s in zip(rng.integers(0, 2, 3), self.sources)]
-            self.neg_low, self.neg_high = ([int(x) for x in rng.integers(0, 2, 3)] for _ in "ab")
             for i, s in enumerate(self.sources):  # a constant as a half has its own rules
                 if s.constant is not None:
                     self.high[i] = 0
             self.half = int(row.name == "v_fma_mixhi_f16")
-            self.text += f" op_sel:{self.low} op_sel_hi:{self.high} neg_lo:{self.neg_low} neg_hi:{self.neg_high}".replace(", ", ",")
+            self.text += f" op_sel:{self.low} op_sel_hi:{self.high}".replace(", ", ",")
         elif row.form == "halves":
             self.low = [int(x) for x in rng.integers(0, 2, 3)]
             self.high = [int(x) for x in rng.integers(0, 2, 3)]
