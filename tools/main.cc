@@ -38,6 +38,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help
     std::string what = e.what();
+    // CLI11 looks for what is missing first, and so would hide a mistyped option behind a missing argument.
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (dynamic_cast<const CLI::RequiredError*>(&e) && !unknown.empty())
+      what = fmt::format("no option is named {}", unknown[0]);
     std::replace(what.begin(), what.end(), '\n', ' ');
     auto chosen = app.get_subcommands();
     return report(

@@ -27,6 +27,14 @@ subdir('tools')
 if get_option('tests')
   test('mini', executable('test-mini', 'mini_test.cc'))
 endif
+if get_option('fuzzers')
+  executable('fuzz-amd-mini', 'mini_fuzzer.cc', link_args: '-fsanitize=fuzzer')
+endif
+"""
+# It fails on an input that libFuzzer finds at once.
+FUZZER = """#include <cstddef>
+#include <cstdint>
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) { if (size > 2 && data[0] == 'b') BAD; return 0; }
 """
 TOOLS_MESON = """alias_target('bench_peers', executable('doorbell', 'main.cc'))
 message('widget', find_program('widget', required: false).found())
@@ -61,7 +69,8 @@ class Launcher(unittest.TestCase):
             folder.mkdir(parents=True)
         shutil.copy(ROOT / "doorbell", self.checkout / "doorbell")
         (self.checkout / "meson.build").write_text(MESON)
-        (self.checkout / "meson_options.txt").write_text("option('tests', type: 'boolean', value: false)\n")
+        (self.checkout / "meson_options.txt").write_text(
+            "".join(f"option('{name}', type: 'boolean', value: false)\n" for name in ("tests", "fuzzers")))
         (self.checkout / "tools/meson.build").write_text(TOOLS_MESON)
         (self.checkout / "tools/main.cc").write_text(PROGRAM)
         (self.checkout / "mini_test.cc").write_text("int main() {}\n")
@@ -397,6 +406,10 @@ class Checks(Launcher):
         for name in ("tools/check", "tools/arrows.py", ".ci/run"):
             (self.checkout / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self.checkout / name)
+        (self.checkout / "mini_fuzzer.cc").write_text(FUZZER.replace("BAD", "return -1"))
+        (self.checkout / "tests/fuzz").mkdir(parents=True)
+        (self.checkout / "tests/fuzz/seeds.py").touch()
+        self.environment["DOORBELL_FUZZ_SECONDS"] = "1"
         git = ["git", "-c", "user.name=n", "-c", "user.email=e", "-C", self.checkout]
         for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "m"]):
             subprocess.run([*git, *command], check=True)
@@ -406,6 +419,16 @@ class Checks(Launcher):
         self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (0, "1 passed, 0 failed"),
                          result.stdout + result.stderr)
         self.assertIn("== sanitizer_share: ok", result.stdout)
+        self.assertIn("fuzz-amd-mini: Done", result.stdout)
+
+    def test_ci_fails_when_a_fuzzer_finds_something_though_the_tests_pass(self):
+        fuzzer = self.checkout / "mini_fuzzer.cc"
+        fuzzer.write_text(FUZZER.replace("BAD", "__builtin_trap()"))
+        result = self.launch(program=self.checkout / ".ci/run")
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (1, "1 passed, 0 failed"),
+                         result.stdout + result.stderr)
+        self.assertIn("fuzz-amd-mini: exit status", result.stdout)
+        self.assertIn("tools/check: FAILED: fuzz", result.stdout)
 
     def test_ci_fails_when_a_sanitizer_objects_though_the_tests_pass(self):
         (self.checkout / "mini_test.cc").write_text(
