@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
 
@@ -42,6 +43,54 @@ Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
   int64_t batch = x.dim(0).size, heads = x.dim(1).size, head = x.dim(2).size;
   Tensor pairs = x.reshape({batch, heads, head / 2, 2});
   return (pairs * cosine + pairs.flip({3}) * sine).reshape({batch, heads, head});
+}
+
+// What angles are divided by: positions may be stretched by one factor, as llama.cpp's load_hparams()
+// (src/llama-model.cpp) reads it: a factor without a type is linear, and one of 0 is none.
+Result<double> position_divisor(const Gguf& file) {
+  if (auto scaling = file.find("llama.rope.scaling.type")) {
+    std::string_view type = TRY(scaling->as_string());
+    if (type == "none") return 1.0;
+    if (type != "linear") return scaling->fail("rope scaling " + in_quotes(type), "'none' or 'linear'");
+  }
+  if (auto attention = file.find("llama.rope.scaling.attn_factor")) {
+    double factor = TRY(attention->as_float());
+    if (factor != 1) return attention->fail(fmt::format("an attention factor of {}", factor), "1");
+  }
+  auto value = file.find("llama.rope.scaling.factor");
+  if (!value) value = file.find("llama.rope.scale_linear");  // its older name
+  if (!value) return 1.0;
+  double factor = TRY(value->as_float());
+  if (!(factor >= 0)) return value->fail(fmt::format("{}", factor), "a positive number");
+  return factor == 0 ? 1.0 : factor;
+}
+
+// By what angle each pair of a head turns with every position, in double. Llama-3's factors, one for each
+// pair, lie in a tensor of their own; null: they are all 1. Source: ggml_compute_forward_rope
+// (ggml-cpu/ops.cpp).
+Result<std::vector<double>> turns(const Gguf& file, const LlamaShape& s, const GgufTensor* factors) {
+  const double divisor = TRY(position_divisor(file));
+  const int64_t pairs = s.head / 2;
+  if (factors && (factors->type->name != "F32" || factors->rank != 1 ||
+                  factors->dims[0] != static_cast<uint64_t>(pairs)))
+    return file.fail(file.offset_of(factors->name.data()),
+                     fmt::format("{} of type {} and dimensions ({})", factors->name, factors->type->name,
+                                 fmt::join(std::span(factors->dims).first(factors->rank), ", ")),
+                     fmt::format("type F32 and ({}), one for each pair of a head", pairs));
+  std::vector<double> turn;
+  for (int64_t i = 0; i < pairs; ++i) {
+    float factor = 1;
+    if (factors) {
+      const std::byte* at = &factors->data[static_cast<size_t>(i) * sizeof factor];
+      std::memcpy(&factor, at, sizeof factor);
+      if (!(factor > 0 && std::isfinite(factor)))
+        return file.fail(file.offset_of(at), fmt::format("{} in {}", factor, factors->name),
+                         "a positive number");
+    }
+    turn.push_back(std::pow(s.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head)) /
+                   (divisor * static_cast<double>(factor)));
+  }
+  return turn;
 }
 
 }  // namespace
@@ -91,11 +140,6 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     if (!(s.rope_base > 0 && std::isfinite(s.rope_base)))
       return base->fail(fmt::format("{}", s.rope_base), "a positive number");
   }
-  if (auto scaling = file->find("llama.rope.scaling.type")) {
-    std::string_view type = TRY(scaling->as_string());
-    if (type != "none") return scaling->fail("rope scaling " + in_quotes(type), "'none'");
-  }
-
   for (const char* key : {"llama.attention.key_length", "llama.attention.value_length"})
     if (auto length = file->find(key)) {
       int64_t found = TRY(integer(key, 1, most));
@@ -152,17 +196,19 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
     layer.values = empty({s.kv_heads, room, s.head}).node();
     m.layers_.push_back(std::move(layer));
   }
-  // Biases, experts, frequency factors: a model that has them is another one without them.
+  const GgufTensor* factors = file->find_tensor("rope_freqs.weight");
+  if (factors) taken.insert(factors->name);
+  const std::vector<double> turn = TRY(turns(*file, s, factors));
+  // Biases, experts: a model that has them is another one without them.
   for (const GgufTensor& t : file->tensors())
     if (!taken.contains(t.name))
       return file->fail(file->offset_of(t.name.data()), "tensor " + in_quotes(t.name),
                         "no tensors beside those of the plain Llama family");
-  // Angles in double: positions times base^(-2i/head), rounded once.
+  // Angles in double, rounded once.
   std::vector<float> cosine, sine;
   for (int64_t p = 0; p < room; ++p)
-    for (int64_t i = 0; i < s.head / 2; ++i) {
-      double angle = static_cast<double>(p) *
-                     std::pow(s.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head));
+    for (double by : turn) {
+      double angle = static_cast<double>(p) * by;
       cosine.insert(cosine.end(), 2, static_cast<float>(std::cos(angle)));
       for (double sign : {-1.0, 1.0}) sine.push_back(static_cast<float>(sign * std::sin(angle)));
     }

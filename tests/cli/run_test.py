@@ -208,11 +208,19 @@ class HostileModels(Case):
             for value in values:
                 with self.subTest(key=key, value=value):
                     self.refuse([key], keys={key: (F32, value)})
-        self.refuse(["llama.rope.scaling.type"], keys={"llama.rope.scaling.type": (STRING, "yarn")})
+        for found in "yarn", "longrope", "su", "":
+            self.refuse(["llama.rope.scaling.type", f"'{found}'", "'linear'"], keys={"llama.rope.scaling.type": (STRING, found)})
+        for key, *values in (
+            ("llama.rope.scaling.factor", -1.0, math.nan, math.inf),
+            ("llama.rope.scale_linear", -1.0, math.nan, math.inf),
+            ("llama.rope.scaling.attn_factor", 0.5, math.nan),
+        ):
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    self.refuse([key, f"{value:g}", "byte"], keys={key: (F32, value)})
 
     def test_what_the_graph_does_not_have_is_refused_and_not_ignored(self):
         self.refuse(["llama.attention.key_length"], keys={"llama.attention.key_length": (U32, 8)})
-        self.refuse(["rope_freqs.weight"], tensors={"rope_freqs.weight": [4]})
         for name in "attn_q", "attn_output", "ffn_up":
             with self.subTest(name=name):
                 self.refuse([f"blk.0.{name}.bias"], tensors={f"blk.0.{name}.bias": [32]})
@@ -227,6 +235,14 @@ class HostileModels(Case):
                 with self.subTest(name=name, dims=wrong):
                     self.refuse([name] if name != "token_embd.weight" else [], tensors={name: wrong})
         self.refuse(["output.weight"], tensors={"output.weight": [32, 262]})
+
+    def test_factors_of_angles(self):
+        for dims in [4], [9], [8, 2], [2, 8]:
+            with self.subTest(dims=dims):
+                self.refuse(["rope_freqs.weight", "type F32 and (8)"], tensors={"rope_freqs.weight": dims})
+        for value in 0.0, -1.0, math.nan, math.inf:
+            with self.subTest(value=value):
+                self.refuse(["in rope_freqs.weight", "byte", "a positive number"], tensors={"rope_freqs.weight": [8]}, fill=value)
 
     def test_vocabulary_and_embedding_of_different_sizes(self):
         for rows in 262, 264, 1000:

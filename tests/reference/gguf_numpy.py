@@ -53,13 +53,15 @@ class Gguf:
         for _ in range(pair_count):
             key = self._string()
             self.meta[key] = self._value(*self._unpack("<I"))
+        self.pairs_end = self.at
         infos = []
         for _ in range(tensor_count):
             name = self._string()
             shape = self._unpack(f"<{self._unpack('<I')[0]}Q")
             infos.append((name, shape, *self._unpack("<IQ")))
         alignment = self.meta.get("general.alignment", 32)
-        base = -(-self.at // alignment) * alignment
+        self.infos_end = self.at
+        self.base = base = -(-self.at // alignment) * alignment
         self.tensors = {}
         for name, shape, type_number, offset in infos:
             if type_number not in TYPES:
@@ -100,3 +102,25 @@ class Gguf:
         value = np.frombuffer(self.data, dtype, 1, self.at)[0].item()
         self.at += dtype.itemsize
         return value
+
+
+def extended(path, pairs, tensors):
+    """The bytes of the file at `path` with more in it: `pairs` maps keys to strings or floats, `tensors` names to
+    arrays, which become F32."""
+    def string(text):
+        return struct.pack("<Q", len(text)) + text.encode()
+
+    old = Gguf(path)
+    raw = old.data.tobytes()
+    alignment = old.meta.get("general.alignment", 32)
+    more_pairs = b"".join(string(key) + (struct.pack("<I", _STRING) + string(value) if isinstance(value, str) else
+                                         struct.pack("<If", 6, value)) for key, value in pairs.items())
+    data, infos = raw[old.base:], b""
+    for name, array in tensors.items():
+        data += bytes(-len(data) % alignment)
+        infos += string(name) + struct.pack(f"<I{array.ndim}QIQ", array.ndim, *reversed(array.shape), 0, len(data))
+        data += array.astype("<f4").tobytes()
+    version, tensor_count, pair_count = struct.unpack_from("<IQQ", raw, 4)
+    head = (b"GGUF" + struct.pack("<IQQ", version, tensor_count + len(tensors), pair_count + len(pairs)) +
+            raw[24:old.pairs_end] + more_pairs + raw[old.pairs_end:old.infos_end] + infos)
+    return head + bytes(-len(head) % alignment) + data

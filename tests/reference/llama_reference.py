@@ -12,7 +12,8 @@ with its shape where the name ends in .npy.
 Facts, from llama.cpp's src/models/llama.cpp and ggml/src/ggml-cpu/ops.cpp (rope, GGML_ROPE_TYPE_NORMAL): a GGUF
 of architecture `llama` carries q and k rows permuted so that rotation pairs the neighbours (2i, 2i+1) by the angle
 position * base^(-2i/d); query heads h * groups .. share key-value head h; the output projection is the embedding
-where output.weight is absent; Llama-3's scaled angles come as divisors in the tensor rope_freqs.weight.
+where output.weight is absent; Llama-3's scaled angles come as divisors in the tensor rope_freqs.weight; a scaling
+factor, whose type is linear unless the file names another, divides them all (src/llama-model.cpp, load_hparams).
 """
 
 import argparse
@@ -30,8 +31,9 @@ class Llama:
         meta = gguf.meta
         if meta["general.architecture"] != "llama":
             raise ValueError(f"{path}: architecture {meta['general.architecture']} is not llama")
-        if meta.get("llama.rope.scaling.type", "none") != "none" or "llama.expert_count" in meta:
-            raise ValueError(f"{path}: scaled rotation and mixtures of experts are not in this reference")
+        scaling = meta.get("llama.rope.scaling.type", "linear")
+        if scaling not in ("none", "linear") or "llama.expert_count" in meta:
+            raise ValueError(f"{path}: rotation scaled by {scaling} and mixtures of experts are not in this reference")
         self.tensor = {name: gguf.tensor(name) for name in gguf.tensors}
         self.tensor.setdefault("output.weight", self.tensor["token_embd.weight"])
         self.layers = meta["llama.block_count"]
@@ -43,7 +45,8 @@ class Llama:
         self.head = meta.get("llama.attention.key_length", head)
         rotated = meta.get("llama.rope.dimension_count", self.head)
         frequency = meta.get("llama.rope.freq_base", 10000.0) ** (-np.arange(0, rotated, 2) / rotated)
-        self.frequency = frequency / self.tensor.get("rope_freqs.weight", 1.0)
+        stretch = meta.get("llama.rope.scaling.factor", 1.0) if scaling == "linear" else 1.0
+        self.frequency = frequency / self.tensor.get("rope_freqs.weight", 1.0) / stretch
         self.keys = [np.zeros((0, self.kv_heads, self.head)) for _ in range(self.layers)]
         self.values = list(self.keys)
 

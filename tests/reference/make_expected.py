@@ -7,7 +7,8 @@
                    reference.f64 (200 log-probabilities from float64 numpy on the dequantised weights),
                    llama_cpp.f64 (llama.cpp's, the text as one batch), llama_cpp_steps.f64 (token by token)
     stories260K-T/ for T in f32 f16 q8_0 bf16 q4_0 q4_1, a greedy run from the BOS token alone: ids.i32 (201), logits.f64
-                   (200 x 512, of every id but the last), model.gguf where shared/data has none of this type
+                   (200 x 512, of every id but the last), model.gguf where shared/data has none of this type;
+                   and for T in rope_freqs linear both: f32 with Llama-3's factors of angles, with stretched positions
     summary.json   versions, shapes, and the mean and largest absolute deviation of llama.cpp from the reference
 
 Numbers are raw and little-endian. Results are kept in the oracles' folder under a hash of what they depend on, so that
@@ -28,12 +29,17 @@ import tempfile
 import numpy as np
 
 import llama_cpp_logprobs as llama_cpp
-from gguf_numpy import Gguf
+from gguf_numpy import Gguf, extended
 from llama_reference import Llama, greedy, text_log_probabilities
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TYPES = ["f32", "f16", "q8_0", "bf16", "q4_0", "q4_1"]
+FACTORS = {"rope_freqs.weight": np.array([1, 1.25, 2, 8])}
+STRETCH = {"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 1.5}
+# Keys and tensors beside those of stories260K-f32.
+ROTATIONS = {"rope_freqs": ({}, FACTORS), "linear": (STRETCH, {}),
+             "both": ({"llama.rope.scaling.factor": 1.5}, FACTORS)}
 STEPS = 200
 
 
@@ -65,7 +71,10 @@ def make_smollm2(model, out):
 def make_stories(data, type_name, out):
     out.mkdir(parents=True, exist_ok=True)
     model = data / f"stories260K-{type_name}.gguf"
-    if not model.exists():
+    if type_name in ROTATIONS:
+        model = out / "model.gguf"
+        model.write_bytes(extended(data / "stories260K-f32.gguf", *ROTATIONS[type_name]))
+    elif not model.exists():
         model = out / "model.gguf"
         llama_cpp.quantize(data / "stories260K-f32.gguf", model, type_name.upper())
     reference = Llama(model)
@@ -78,7 +87,7 @@ def make_stories(data, type_name, out):
 
 def make_all(out, smollm2, stories, versions):
     summary = {"versions": versions, "smollm2": make_smollm2(smollm2, out / "smollm2")}
-    for type_name in TYPES:
+    for type_name in [*TYPES, *ROTATIONS]:
         name = f"stories260K-{type_name}"
         summary[name] = make_stories(stories, type_name, out / name)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -132,7 +141,7 @@ def main():
     print(f"smollm2: {smollm2['text_tokens']} text tokens, mean absolute deviation of llama.cpp's log-probabilities "
           f"from the float64 reference {smollm2['llama_cpp_deviation']['mean']:.5f} as one batch, "
           f"{smollm2['llama_cpp_steps_deviation']['mean']:.5f} token by token")
-    for type_name in TYPES:
+    for type_name in [*TYPES, *ROTATIONS]:
         of = summary[f"stories260K-{type_name}"]["llama_cpp_deviation"]
         print(f"stories260K-{type_name}: logits of llama.cpp deviate by {of['mean']:.5f}, at most {of['largest']:.5f}")
 
