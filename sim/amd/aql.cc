@@ -45,7 +45,13 @@ class AqlQueue : public Engine {
   Step step() override {
     Step result = advance();
     if (result == Step::wait) waits_at = read_;
-    if (result == Step::refused) {
+    // Runtimes that do not listen to hardware exceptions (ROCr 5.2: Runtime::BindVmFaultHandler is for memory
+    // faults only) would wait for ever for waves that were ended for a hang or a broken rule: they are told
+    // as of an exception in a wave.
+    bool excepted =
+        result == Step::faulted && (fault.kind == FaultKind::hang || fault.kind == FaultKind::strict);
+    if (excepted) errors = aql::error_trap;
+    if (result == Step::refused || excepted) {
       // The host may end the process as soon as it knows.
       machine.report(fault);
       reported = true;

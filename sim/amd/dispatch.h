@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -87,9 +88,14 @@ struct Surroundings {
   std::function<void(uint32_t m0)> interrupt;
   // Lints, and faults of checks that only report. Default: one line each on stderr.
   std::function<void(const Fault&)> report;
-  // True while another queue or the host may still write what waves wait for: then waves that poll memory are
-  // no hang. Default: false.
-  std::function<bool()> others_run;
+  // Who else there is that could write what waves wait for: counts what other queues do; the dispatch adds to
+  // it while its waves advance. Null: nobody, so that waves of which none advances are a hang at once.
+  std::atomic<uint64_t>* activity = nullptr;
+  // Otherwise, for how long nobody may do anything while waves poll memory that other kernels or copies would
+  // have to write, before that is a hang; and how long waves may poll what the host may write, which is none,
+  // before `polling` says so.
+  std::chrono::nanoseconds hang_after = std::chrono::milliseconds(1500);
+  std::chrono::nanoseconds wonder_after = std::chrono::seconds(10);
   // For tools: each wave before its first instruction, when what the function leaves in the registers counts
   // as written by somebody, and after its last one. Called from any of run()'s threads.
   std::function<void(const WaveRegisters&)> begin, end;

@@ -66,8 +66,7 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   // 23 bits of the message are the context of the interrupt (SQ_INTERRUPT_WORD_WAVE_CTXID.DATA).
   around.interrupt = [this](uint32_t m0) { machine.interrupt(m0 & 0x7fffff); };
   around.report = [this](const Fault& seen) { machine.report(seen); };
-  // The host may store into memory that waves poll at any time.
-  around.others_run = [] { return true; };
+  around.activity = &machine.changes;
   around.stop = &stop;
   bus.offline();
   Outcome outcome = machine.hooks.launch ? machine.hooks.launch(dispatch, around)

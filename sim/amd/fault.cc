@@ -42,6 +42,7 @@ constexpr CheckRow rows[] = {
   {Check::waves_oversubscribed, "waves-oversubscribed", FaultKind::dispatch, "a workgroup of more than 1024 work-items", "HSA Runtime 2.7: workgroup_max_size"},
   {Check::barrier_mismatch, "barrier-mismatch", FaultKind::lint, "waves of a workgroup that meet at a barrier from different program counters", "OpenCL C 3.0, 6.15.8: every work-item must meet the same barrier"},
   {Check::hang, "hang", FaultKind::hang, "waves of which none can ever make progress", "RDNA3 ISA 4.3; Linux amdgpu: lockup_timeout"},
+  {Check::polling, "polling", FaultKind::lint, "waves that have done nothing for ten seconds but read memory that only the host can still change", "as stalled"},
   {Check::packet_type, "packet-type", FaultKind::dispatch, "a packet type or opcode that the queue does not take", "HSA Runtime 2.8, 2.9; nvd.h; *_sdma_pkt_open.h"},
   {Check::packet_reserved, "packet-reserved", FaultKind::dispatch, "reserved bits of a packet that are not zero", "HSA Runtime 2.9; pm4_pkt_struct_*.h of kfdtest; *_sdma_pkt_open.h"},
   {Check::packet_field, "packet-field", FaultKind::dispatch, "a field of a packet whose value means nothing", "as packet-reserved"},

@@ -69,6 +69,7 @@ enum class Check : uint8_t {
   waves_oversubscribed,
   barrier_mismatch,
   hang,
+  polling,
   // packets
   packet_type,
   packet_reserved,

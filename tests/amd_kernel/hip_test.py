@@ -175,6 +175,18 @@ class Faults(Hip):
         self.assertIn("HSA_STATUS_ERROR_EXCEPTION", errors)
         self.assertRegex(errors, r"emulated gfx1030: trap: .* `s_trap 2`")
 
+    def test_a_kernel_that_can_never_end_is_an_error_of_its_queue(self):
+        status, _, errors = self.run_them("hang")
+        self.assertEqual(status, 134, errors)
+        self.assertIn("HSA_STATUS_ERROR_EXCEPTION", errors)
+        self.assertRegex(errors, r"emulated gfx1030: hang: AQL queue \d+, packet \d+, kernel .*, workgroup 0,0,0 wave 0, "
+                                 r"lane 0, address 0x[0-9a-f]+, pc 0x[0-9a-f]+ `flat_load_dword")
+
+    def test_a_kernel_that_waits_for_the_host_or_another_stream_is_none(self):
+        status, output, errors = self.run_them("released")
+        self.assertEqual((status, output), (0, "released ok\n"), errors)
+        self.assertNotIn("emulated gfx1030", errors)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

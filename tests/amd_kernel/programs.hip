@@ -1,6 +1,7 @@
 // A HIP program, built by Debian's hipcc and run on the emulated GPU by hip_test.py: each argument names a
 // test, which prints `NAME ok`, or says what is wrong. What is right is computed by the host.
 #include <hip/hip_runtime.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -397,6 +398,41 @@ bool trap() {
   OK(hipDeviceSynchronize());
   return false;
 }
+__global__ void waits(volatile int* flag) {
+  while (*flag == 0) __builtin_amdgcn_s_sleep(1);
+}
+// Nobody will write to it. The runtime ends the program.
+bool hang() {
+  int* flag;
+  OK(hipMalloc(&flag, 4));
+  OK(hipMemset(flag, 0, 4));
+  waits<<<1, 32>>>(flag);
+  OK(hipDeviceSynchronize());
+  return false;
+}
+// The host takes its time, longer than it takes to find a hang; another stream takes less.
+bool released() {
+  int *flag, *ours;
+  OK(hipHostMalloc(&flag, 4, hipHostMallocDefault));
+  *flag = 0;
+  waits<<<1, 32>>>(flag);
+  sleep(3);
+  *(volatile int*)flag = 1;
+  OK(hipDeviceSynchronize());
+  OK(hipHostFree(flag));
+  hipStream_t first, second;
+  OK(hipStreamCreateWithFlags(&first, hipStreamNonBlocking));
+  OK(hipStreamCreateWithFlags(&second, hipStreamNonBlocking));
+  OK(hipMalloc(&ours, 4));
+  OK(hipMemset(ours, 0, 4));
+  OK(hipDeviceSynchronize());
+  waits<<<1, 32, 0, first>>>(ours);
+  usleep(100000);
+  OK(hipMemsetAsync(ours, 1, 4, second));
+  OK(hipStreamSynchronize(first));
+  OK(hipFree(ours));
+  return true;
+}
 __global__ void local(int* p) {
   extern __shared__ int words[];
   words[threadIdx.x] = 1;
@@ -434,7 +470,7 @@ struct {
     {"atomics", atomics},       {"copies", copies},     {"events", events},     {"streams", streams},
     {"managed", managed},       {"printing", printing}, {"too_much", too_much}, {"limits", limits},
     {"host", host},             {"scratch", scratch},   {"peers", peers},       {"fault", fault},
-    {"trap", trap},
+    {"trap", trap},             {"hang", hang},         {"released", released},
 };
 int main(int argc, char** argv) {
   int bad = 0;

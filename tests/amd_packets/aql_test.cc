@@ -493,12 +493,14 @@ TEST(Aql, TellsTheHostOfWhatAWaveWasPunishedFor) {
     Check check;
     int64_t errors;
   };
-  for (Case one : {Case{FaultKind::illegal, Check::illegal_instruction, 0x40000000},
-                   Case{FaultKind::trap, Check::trap, 0x80000000},
-                   Case{FaultKind::aperture, Check::lds_bounds, 0x20000000},
-                   Case{FaultKind::dispatch, Check::registers_oversubscribed, 0x80},
-                   Case{FaultKind::dispatch, Check::lds_oversubscribed, 0x4},
-                   Case{FaultKind::memory, Check::unmapped, 0}, Case{FaultKind::hang, Check::hang, 0}}) {
+  for (Case one :
+       {Case{FaultKind::illegal, Check::illegal_instruction, 0x40000000},
+        Case{FaultKind::trap, Check::trap, 0x80000000},
+        Case{FaultKind::aperture, Check::lds_bounds, 0x20000000},
+        Case{FaultKind::dispatch, Check::registers_oversubscribed, 0x80},
+        Case{FaultKind::dispatch, Check::lds_oversubscribed, 0x4},
+        Case{FaultKind::memory, Check::unmapped, 0}, Case{FaultKind::hang, Check::hang, 0x80000000},
+        Case{FaultKind::strict, Check::load_use, 0x80000000}}) {
     Rig rig;
     AqlRing ring(rig);
     uint64_t kernel = rig.kernel([&](const Dispatch&, const Surroundings&) {
@@ -510,12 +512,11 @@ TEST(Aql, TellsTheHostOfWhatAWaveWasPunishedFor) {
     });
     ring.submit(AqlRing::dispatch(kernel));
     EXPECT_FALSE(rig.line(check_row(one.check).name).empty());
-    if (one.errors != 0) {
-      ASSERT_TRUE(eventually([&] { return rig.count(rig.queue_errors) == 1; }));
-      EXPECT_EQ(rig.value(ring.inactive), one.errors);
-    } else {
-      ASSERT_TRUE(eventually([&] { return rig.count(rig.faults) == 1; }));
-    }
+    bool ends_all =
+        one.kind == FaultKind::memory || one.kind == FaultKind::hang || one.kind == FaultKind::strict;
+    ASSERT_TRUE(
+        eventually([&] { return (ends_all ? rig.count(rig.faults) : rig.count(rig.queue_errors)) == 1; }));
+    EXPECT_EQ(rig.value(ring.inactive), one.errors);
   }
 }
 

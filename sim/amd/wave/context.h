@@ -13,6 +13,7 @@
 #include "codegen/isa/amd/amd.h"
 #include "sim/amd/dispatch.h"
 #include "sim/amd/gpu.h"
+#include "sim/amd/wave/watch.h"
 #include "sim/amd/wave/wave.h"
 
 namespace doorbell::sim::amd {
@@ -85,6 +86,7 @@ struct Context {
   const Surroundings& surroundings;
   CodeCache* code = nullptr;
   Fault fault;  // the first one
+  Watch watch;
 
   // The regions met last.
   std::array<const Region*, 4> regions{};

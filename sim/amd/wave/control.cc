@@ -16,7 +16,10 @@ namespace {
 
 using doorbell::amd::Arch;
 
-uint64_t clock(const Context& c) { return c.surroundings.clock ? c.surroundings.clock() : gpu_ticks(); }
+uint64_t clock(Context& c) {
+  ++c.watch.changes;
+  return c.surroundings.clock ? c.surroundings.clock() : gpu_ticks();
+}
 
 void write_scalar(Wave& w, uint16_t index, uint64_t value, unsigned dwords) {
   for (unsigned i = 0; i < dwords; ++i) {
@@ -281,7 +284,7 @@ namespace hwreg {
 }
 
 bool get_hardware_register(Wave& w, uint32_t id, uint32_t& value) {
-  const Context& c = *w.context;
+  Context& c = *w.context;
   switch (id) {
     case hwreg::mode: value = w.mode; return true;
     case hwreg::status:
@@ -383,6 +386,7 @@ bool sendmsg(Wave& w, const Instruction& s) {
                                                fmt::format("message {} is none of a compute kernel's", id)))
     return false;
   ++w.smem;  // messages count in lgkmcnt
+  ++w.context->watch.changes;
   w.outstanding = 1;
   if (id == 1) {  // MSG_INTERRUPT
     if (w.sv[reg::m0] != ~uint32_t{0} &&
@@ -396,7 +400,7 @@ bool sendmsghalt(Wave& w, const Instruction& s) {
   return sendmsg(w, s) && violates(w, s, Check::hang, "the wave halts itself, and no debugger will wake it");
 }
 bool sendmsg_rtn(Wave& w, const Instruction& s) {
-  const Context& c = *w.context;
+  Context& c = *w.context;
   uint64_t value = 0;
   switch (s.k & 0xff) {
     case 128: value = 0; break;                        // MSG_RTN_GET_DOORBELL
@@ -417,6 +421,10 @@ bool sendmsg_rtn(Wave& w, const Instruction& s) {
 bool icache_inv(Wave& w, const Instruction& s) {
   w.context->code->begin_epoch();
   return go(w, s, false);
+}
+bool invalidate(Wave& w, const Instruction&) {
+  w.context->watch.invalidates = true;
+  return true;
 }
 bool nothing(Wave&, const Instruction&) { return true; }
 
@@ -497,12 +505,12 @@ constexpr RunRow rows[] = {
     {"s_movreld_b32", movreld},
     {"s_movreld_b64", movreld},
     {"s_movrelsd_2_b32", movrelsd_2},
-    {"s_gl1_inv", nothing},
-    {"s_dcache_inv", nothing},
+    {"s_gl1_inv", invalidate},
+    {"s_dcache_inv", invalidate},
     {"s_atc_probe", nothing},
     {"s_atc_probe_buffer", nothing},
-    {"buffer_gl0_inv", nothing},
-    {"buffer_gl1_inv", nothing},
+    {"buffer_gl0_inv", invalidate},
+    {"buffer_gl1_inv", invalidate},
 };
 
 }  // namespace

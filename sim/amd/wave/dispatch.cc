@@ -4,6 +4,18 @@
 // that does not end soon may be waiting for another one, so that more and more of them become resident beside
 // it, as many as the compute units could hold; then their waves take turns too.
 //
+// Hangs. Silicon finds none: KFD's queues have no timeout, and a kernel that spins is preempted and resumed
+// for ever. Here it is known what waves wait for (watch.h), so that three cases can be told apart, of waves
+// of which none advances while no further workgroup can become resident:
+//   - they read no memory, or nobody else is there: proved, a hang at once;
+//   - they poll memory that only the GPU writes while a kernel runs: another queue may, and the host may be
+//     about to submit the kernel or the copy that does. A hang if for hang_after nothing at all happens, in
+//     no queue. A host that takes longer than that to release a kernel is wronged: --lenient hang is for it;
+//   - they poll, past the caches, memory that is coherent with the host: that is how kernels wait for the
+//     host. Never a hang; `polling` tells people after ten seconds.
+// A loop that counts as it waits never comes back to the same registers, and cannot be told from one that
+// computes.
+//
 // Initial state of waves: LLVM "User Guide for AMDGPU Backend", Initial Kernel Execution State; the fields of
 // RSRC1 and RSRC2: compute_pgm_rsrc1, compute_pgm_rsrc2 there.
 #include "sim/amd/dispatch.h"
@@ -19,6 +31,7 @@
 #include "sim/amd/wave/context.h"
 #include "sim/amd/wave/counts.h"
 #include "sim/amd/wave/semantics.h"
+#include "sim/amd/wave/watch.h"
 
 namespace doorbell::sim::amd {
 namespace {
@@ -369,13 +382,31 @@ void release(Resident& group) {
   }
 }
 
-// Gives each wave of the group a turn. False if the dispatch must end.
-bool turn(Job& job, Resident& group, Context& context) {
+// What watching waves found.
+struct Look {
+  uint64_t budget = 0;  // instructions of each wave
+  bool all_repeat = true;
+  uint32_t looping = 0, waiting = 0;
+  Wave* one = nullptr;  // of those that loop
+};
+
+// Gives each wave of the group a turn. False if the dispatch must end. With `look`, ends behind the first one
+// that advances.
+bool turn(Job& job, Resident& group, Context& context, Look* look = nullptr) {
   for (auto& wave : group.waves) {
     Wave& w = *wave;
     if (w.stop == Stop::ended || w.stop == Stop::barrier) continue;
     if (context.reader.quiesce()) context.forget_regions();
-    switch (execute(w, slice)) {
+    Watched seen{Stop::none};
+    if (look) {
+      seen = watch(w, look->budget);
+      look->all_repeat = seen.repeats;
+      look->looping += seen.repeats;
+      if (seen.repeats) look->one = &w;
+    } else {
+      seen.stop = execute(w, slice);
+    }
+    switch (seen.stop) {
       case Stop::none:
       case Stop::yield: break;
       case Stop::barrier:
@@ -396,9 +427,98 @@ bool turn(Job& job, Resident& group, Context& context) {
     }
     if (group.at_barrier != 0 && group.at_barrier == group.running) release(group);
     if (job.stop()) return false;
+    if (look && !look->all_repeat) return true;
   }
   return true;
 }
+
+using Groups = std::deque<std::unique_ptr<Resident>>;
+
+// Looks now and then whether the waves of a dispatch can ever get further.
+class Patience {
+ public:
+  // Looking costs a few percent of what is executed, whatever that is.
+  [[nodiscard]] bool due(uint64_t executed) {
+    executed_ += executed;
+    return executed_ >= next_;
+  }
+
+  // Comes back when something advances, or the dispatch must end: then false.
+  bool look(Job& job, Groups& groups, Context& context, std::vector<std::unique_ptr<Resident>>& spare) {
+    using Clock = std::chrono::steady_clock;
+    const Surroundings& around = job.surroundings;
+    Clock::time_point since = Clock::now(), quiet_since = since;
+    uint64_t activity = around.activity ? around.activity->load() : 0;
+    for (bool wondered = false;;) {
+      Look seen{.budget = budget_};
+      context.watch.forget_reads();
+      uint64_t changes = context.watch.changes;
+      for (auto& group : groups) {
+        if (!turn(job, *group, context, &seen)) return false;
+        if (!seen.all_repeat) break;
+        for (auto& wave : group->waves) seen.waiting += wave->stop == Stop::barrier;
+      }
+      // The first of them may have looped for what the last one has just changed.
+      if (!seen.all_repeat || context.watch.changes != changes) break;
+      // What they wait for may be the next workgroup.
+      if (auto more = admit(job, context, spare)) {
+        groups.push_front(std::move(more));
+        break;
+      }
+      Watch::Reads reads = context.watch.reads_from();
+      auto now = Clock::now();
+      if (uint64_t is = around.activity ? around.activity->load() : 0; is != activity) {
+        activity = is;
+        quiet_since = now;
+      }
+      if (reads == Watch::Reads::nothing || !around.activity ||
+          (reads == Watch::Reads::memory && now - quiet_since >= around.hang_after)) {
+        if (!hangs(context, seen, Check::hang)) return fail(job, context.fault), false;
+        break;  // that is allowed
+      }
+      if (!wondered && reads == Watch::Reads::shared && now - since >= around.wonder_after) {
+        wondered = true;
+        hangs(context, seen, Check::polling);
+      }
+      context.reader.offline();
+      std::this_thread::sleep_for(std::clamp<Clock::duration>(
+          (now - since) / 16, std::chrono::microseconds(20), std::chrono::milliseconds(1)));
+      context.reader.online();
+      context.forget_regions();
+      if (job.stop()) return false;
+    }
+    if (around.activity) around.activity->fetch_add(1);
+    budget_ = std::min(2 * budget_, largest_budget);
+    next_ = executed_ + looks * budget_;
+    return true;
+  }
+
+ private:
+  static constexpr uint64_t first_budget = 1 << 14, largest_budget = 1 << 19, looks = 32;
+
+  // False if the dispatch must end.
+  static bool hangs(Context& context, const Look& seen, Check check) {
+    const Watch& watch = context.watch;
+    bool reads = watch.at != nullptr;
+    Wave& w = reads ? *watch.wave : *seen.one;
+    if (reads) w.block = watch.block;
+    std::string text = fmt::format(
+        "the wave comes back to the same registers for ever and changes nothing; {} wave{} like this, {} at "
+        "a "
+        "barrier: ",
+        seen.looping, seen.looping == 1 ? " loops" : "s loop", seen.waiting);
+    if (check == Check::polling) {
+      text += "only the host can still change what they read";
+    } else {
+      text += reads ? "nobody is left who changes what they read" : "they read nothing that could change";
+    }
+    const Instruction& at = reads ? *watch.at : *w.block->instructions;
+    return reads ? violates_at(w, at, check, std::move(text), watch.lane, watch.address, false)
+                 : violates(w, at, check, std::move(text));
+  }
+
+  uint64_t executed_ = 0, next_ = looks * first_budget, budget_ = first_budget;
+};
 
 // What one thread does for a dispatch.
 void work(Job& job) {
@@ -408,8 +528,9 @@ void work(Job& job) {
   cache->begin_epoch();
   context.code = cache.get();
   context.reader.online();
-  std::deque<std::unique_ptr<Resident>> groups;
+  Groups groups;
   std::vector<std::unique_ptr<Resident>> spare;
+  Patience endurance;
   while (!job.stop()) {
     if (groups.empty()) {
       auto group = admit(job, context, spare);
@@ -432,11 +553,23 @@ void work(Job& job) {
       after = 0;
       for (const auto& wave : group->waves) after += wave->instructions;
     } while (group->running != 0 && after - before < patience && !job.stop());
+    if (job.stop()) break;
     if (group->running == 0) {
       retire(job, *group);
       spare.push_back(std::move(group));
       groups.pop_front();
       continue;
+    }
+    if (endurance.due(after - before)) {
+      if (!endurance.look(job, groups, context, spare)) break;
+      auto over = std::stable_partition(groups.begin(), groups.end(),
+                                        [](const auto& one) { return one->running != 0; });
+      for (auto it = over; it != groups.end(); ++it) {
+        retire(job, **it);
+        spare.push_back(std::move(*it));
+      }
+      groups.erase(over, groups.end());
+      if (groups.empty()) continue;
     }
     // It has had its time; the next one's turn, which may be a new one.
     groups.push_back(std::move(groups.front()));

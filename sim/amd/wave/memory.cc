@@ -18,6 +18,8 @@ namespace {
 
 using doorbell::amd::Format;
 
+constexpr uint64_t nobodys_scratch = ~uint64_t{0};  // an address, of what has none
+
 std::string bytes_text(uint64_t bytes) { return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s"); }
 
 bool scratch_inside(Wave& w, const Instruction& s, int lane, uint64_t offset, uint64_t bytes, bool write,
@@ -85,6 +87,7 @@ bool load(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes
     case Space::global: {
       const Region* region = nullptr;
       if (const std::byte* p = reach(w, s, l, at.address, bytes, false, stop, &region)) {
+        if (w.context->watch.on) w.context->watch.read(w, s, l, at.address, *region, s.inst->mods.glc);
         std::memcpy(to, p, bytes);
         for (unsigned i = 0; i < bytes; i += 4) {
           if (hole(*region, at.address + i)) known &= ~(1u << i / 4);
@@ -125,9 +128,13 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
            uint32_t known) {
   bool stop = false;
   int l = static_cast<int>(lane);
+  auto put = [&w](uint64_t va, std::byte* to, const void* what, unsigned size) {
+    if (w.context->watch.on) w.context->watch.write(w, va, to, what, size);
+    std::memcpy(to, what, size);
+  };
   switch (at.space) {
     case Space::global:
-      if (std::byte* p = reach(w, s, l, at.address, bytes, true, stop)) std::memcpy(p, from, bytes);
+      if (std::byte* p = reach(w, s, l, at.address, bytes, true, stop)) put(at.address, p, from, bytes);
       break;
     case Space::scratch: {
       if (!scratch_inside(w, s, l, at.address, bytes, true, stop)) break;
@@ -135,9 +142,10 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
       for (unsigned i = 0; i < bytes;) {
         uint64_t offset = at.address + i;
         unsigned part = offset % 4 == 0 && bytes - i >= 4 ? 4 : 1;
-        std::byte* p = reach(w, s, l, scratch_address(w, lane, offset), part, true, stop);
+        uint64_t va = scratch_address(w, lane, offset);
+        std::byte* p = reach(w, s, l, va, part, true, stop);
         if (!p) return !stop;
-        std::memcpy(p, in + i, part);
+        put(va, p, in + i, part);
         i += part;
       }
       break;
@@ -145,7 +153,7 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
     case Space::lds: {
       if (!lds_inside(w, s, l, at.address, bytes, true, stop)) break;
       Group& g = *w.group;
-      std::memcpy(reinterpret_cast<std::byte*>(g.lds.data()) + at.address, from, bytes);
+      put(nobodys_scratch, reinterpret_cast<std::byte*>(g.lds.data()) + at.address, from, bytes);
       for (uint64_t dword = at.address / 4; dword <= (at.address + bytes - 1) / 4; ++dword) {
         bool unknown = bytes >= 4 && !(known >> (dword - at.address / 4) & 1);
         g.lds_known[dword] = !unknown;
@@ -206,6 +214,10 @@ bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Whe
   if (!p) return !stop;
   if (region) old_known = !hole(*region, at.address);
   old = t.bytes == 8 ? exchange<uint64_t>(p, t, data, data2) : exchange<uint32_t>(p, t, data, data2);
+  if (Watch& watch = w.context->watch; watch.on) {
+    watch.changes += combine(t, old, data, data2) != old;
+    if (at.space == Space::global) watch.read(w, s, l, at.address, *region, true);
+  }
   return true;
 }
 
@@ -266,12 +278,17 @@ void loaded(Wave& w, uint32_t vgpr, unsigned dwords, uint64_t exec) {
 }
 
 // All lanes in one region of global memory.
-Fast global_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exec, uint32_t vgpr) {
+Fast global_vector(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, uint64_t exec,
+                   uint32_t vgpr) {
   LaneBounds bounds = simd().memory.bounds(at, w.stride, exec);
   if (bounds.high >> va_bits) return Fast::slow;
   const Region* region = w.context->region(bounds.low, bounds.high - bounds.low + t.bytes);
   if (!region || !(region->access & (t.what == Do::store ? access_write : access_read))) return Fast::slow;
   bool suspect = false;
+  if (w.context->watch.on) {
+    int lane = std::countr_zero(exec);
+    w.context->watch.read(w, s, lane, at[lane], *region, s.inst->mods.glc);
+  }
   copy(w, t, region->host - region->va, at, exec, vgpr, suspect);
   if (suspect && region->fresh) return Fast::slow;
   if (t.what == Do::load) loaded(w, vgpr, (t.bytes + 3u) / 4, exec);
@@ -300,7 +317,8 @@ Fast lds_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exec, u
 }
 
 // Aligned dwords of scratch: dword i of all lanes is a vector of its own.
-Fast scratch_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exec, uint32_t vgpr) {
+Fast scratch_vector(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, uint64_t exec,
+                    uint32_t vgpr) {
   if (t.bytes % 4 != 0) return Fast::slow;
   LaneBounds bounds = simd().memory.bounds(at, w.stride, exec);
   if (bounds.high + t.bytes > w.scratch_bytes / w.stride) return Fast::slow;
@@ -314,7 +332,7 @@ Fast scratch_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exe
   Transfer dword = t;
   dword.bytes = 4;
   for (unsigned i = 0; i < t.bytes / 4u; ++i) {
-    if (global_vector(w, dword, global, exec, vgpr + i) == Fast::slow) return Fast::slow;
+    if (global_vector(w, s, dword, global, exec, vgpr + i) == Fast::slow) return Fast::slow;
     for (uint32_t lane = 0; lane < w.stride; ++lane) global[lane] += 4 * w.stride;
   }
   return Fast::done;
@@ -324,6 +342,7 @@ Fast scratch_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exe
 bool vector(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a, const uint32_t* offsets,
             unsigned pieces) {
   if ((t.what != Do::load && t.what != Do::store) || t.d16 || a.exec == 0) return false;
+  if (w.context->watch.on && t.what == Do::store) return false;
   unsigned dwords = (t.bytes + 3u) / 4;
   for (unsigned piece = 0; piece < pieces; ++piece) {
     auto vgpr = static_cast<uint32_t>(t.what == Do::load ? s.reach.d + static_cast<int>(piece * dwords)
@@ -331,8 +350,8 @@ bool vector(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a
                                                          : s.reach.data1);
     Fast fast = Fast::slow;
     if (a.lds == a.exec) fast = lds_vector(w, t, a.at, a.exec, vgpr, offsets[piece]);
-    else if (a.scratch == a.exec) fast = scratch_vector(w, t, a.at, a.exec, vgpr);
-    else if ((a.lds | a.scratch) == 0) fast = global_vector(w, t, a.at, a.exec, vgpr);
+    else if (a.scratch == a.exec) fast = scratch_vector(w, s, t, a.at, a.exec, vgpr);
+    else if ((a.lds | a.scratch) == 0) fast = global_vector(w, s, t, a.at, a.exec, vgpr);
     if (fast != Fast::done) return false;  // then lane by lane, which repeats what was done already
   }
   return true;

@@ -32,6 +32,7 @@ bool scalar_load(Wave& w, const Instruction& s) {
     const std::byte* p = reach(w, s, no_lane, address, inside * 4, false, stop, &region);
     if (!p && stop) return false;
     if (p) {
+      if (w.context->watch.on) w.context->watch.read(w, s, no_lane, address, *region, false);
       std::memcpy(value, p, inside * 4);
       for (unsigned i = 0; i < inside; ++i) {
         if (hole(*region, address + 4 * i)) known &= ~(1u << i);
