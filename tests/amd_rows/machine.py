@@ -101,6 +101,12 @@ class Machine(Emulator):
         self.start = {name: self.total(name) for name in self.row_of}
         self.code = {}
         self.fault = Fault(struct_bytes=ctypes.sizeof(Fault))
+        # Where flat addresses are of LDS and of scratch.
+        code, = assemble(["s_mov_b64 s[10:11], src_shared_base\ns_mov_b64 s[12:13], src_private_base\ns_endpgm"], gpu, 32)
+        state = State(1, 32)
+        state.s[0, EXEC] = 0xffffffff
+        s = self.execute(self.load([code])[0], state)
+        self.apertures = s.get64(0, 10), s.get64(0, 12)
 
     def total(self, name):
         return self.lib.doorbell_emu_row_count(ctypes.c_size_t(self.row_of[name]))

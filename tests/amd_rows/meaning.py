@@ -606,7 +606,7 @@ def mullit(a, b, c):
 rows("vop3", "f32 = f32 f32 f32", {"v_mullit_f32": mullit}, clamp=0)
 
 WIDE = gmpy2.context(precision=1400)
-TWO_OVER_PI = int(WIDE.mul(WIDE.div(2, gmpy2.const_pi(1400)), WIDE.exp2(1201)))
+TWO_OVER_PI = int(WIDE.mul(WIDE.div(2, gmpy2.const_pi(1400)), WIDE.exp2(1201 + 64))) >> 64  # cut off, not rounded
 
 
 def trig_preop(a, n):

@@ -169,10 +169,10 @@ namespace {
 
 // Atomically, also against other host threads and the host itself.
 template <class U>
-uint64_t exchange(std::byte* p, const Transfer& t, uint64_t data, uint64_t data2) {
+uint64_t exchange(std::byte* p, const Transfer& t, uint64_t data, uint64_t data2, Denormals denormals) {
   std::atomic_ref<U> memory(*reinterpret_cast<U*>(p));
   U old = memory.load();
-  while (!memory.compare_exchange_weak(old, static_cast<U>(combine(t, old, data, data2)))) {}
+  while (!memory.compare_exchange_weak(old, static_cast<U>(combine(t, old, data, data2, denormals)))) {}
   return old;
 }
 
@@ -213,9 +213,10 @@ bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Whe
   }
   if (!p) return !stop;
   if (region) old_known = !hole(*region, at.address);
-  old = t.bytes == 8 ? exchange<uint64_t>(p, t, data, data2) : exchange<uint32_t>(p, t, data, data2);
+  Denormals d = denormals(t, w.mode, at.space == Space::lds);
+  old = t.bytes == 8 ? exchange<uint64_t>(p, t, data, data2, d) : exchange<uint32_t>(p, t, data, data2, d);
   if (Watch& watch = w.context->watch; watch.on) {
-    watch.changes += combine(t, old, data, data2) != old;
+    watch.changes += combine(t, old, data, data2, d) != old;
     if (at.space == Space::global) watch.read(w, s, l, at.address, *region, true);
   }
   return true;

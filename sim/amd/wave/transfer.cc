@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "codegen/isa/amd/amd.h"
@@ -80,42 +81,59 @@ Transfer parse(const Row& row) {
   return t;
 }
 
-template <class T>
-T as(uint64_t bits) {
-  if constexpr (sizeof(T) == 4) {
-    return std::bit_cast<T>(static_cast<uint32_t>(bits));
-  } else {
-    return std::bit_cast<T>(bits);
+// Float atomics. RDNA3 ISA 13.3: of a signaling NaN comes a quiet one, of a quiet one the other operand; -0
+// is less than +0 except to a comparing swap; what min and max select is stored as it was, flushed or not.
+template <class U, int Fraction>
+struct Floats {
+  static constexpr U sign = static_cast<U>(U{1} << (sizeof(U) * 8 - 1)), least_normal = U{1} << Fraction;
+  static constexpr U infinity = static_cast<U>(~sign & ~(least_normal - 1)), quiet = least_normal >> 1;
+  using Value = std::conditional_t<sizeof(U) == 4, float, double>;
+
+  static U magnitude(U x) { return x & ~sign; }
+  static bool is_nan(U x) { return magnitude(x) > infinity; }
+  static U flushed(U x, bool flush) { return flush && magnitude(x) < least_normal ? x & sign : x; }
+  // Orders -0 before +0.
+  static U rank(U x) { return x & sign ? ~x : x | sign; }
+
+  static U extreme(U old, U data, bool greater, bool flush) {
+    for (U x : {old, data}) {
+      if (is_nan(x) && !(x & quiet)) return x | quiet;
+    }
+    if (is_nan(old) || is_nan(data)) return is_nan(old) ? data : old;
+    U a = rank(flushed(old, flush)), b = rank(flushed(data, flush));
+    return (greater ? b > a : b < a) ? data : old;
   }
-}
-template <class T>
-uint64_t bits_of(T value) {
-  if constexpr (sizeof(T) == 4) {
-    return std::bit_cast<uint32_t>(value);
-  } else {
-    return std::bit_cast<uint64_t>(value);
+  static U sum(U old, U data, Denormals d) {
+    auto a = std::bit_cast<Value>(flushed(old, d.added_flushed));
+    auto b = std::bit_cast<Value>(flushed(data, d.added_flushed));
+    return flushed(std::bit_cast<U>(a + b), d.sums_flushed);
   }
-}
+  static U compare_swap(U old, U data, U expected, bool flush) {
+    auto a = std::bit_cast<Value>(flushed(old, flush)), b = std::bit_cast<Value>(flushed(expected, flush));
+    return flushed(a == b ? data : old, flush);
+  }
+};
 
 template <class U, class I, class F>
-uint64_t combined(const Transfer& t, uint64_t old_bits, uint64_t data_bits, uint64_t data2_bits) {
+uint64_t combined(const Transfer& t, uint64_t old_bits, uint64_t data_bits, uint64_t data2_bits,
+                  Denormals d) {
   U old = static_cast<U>(old_bits), data = static_cast<U>(data_bits), data2 = static_cast<U>(data2_bits);
   switch (t.what) {
     case Do::swap: return data;
     case Do::compare_swap:
-      if (t.type == 'f') return as<F>(old_bits) == as<F>(data2_bits) ? data : old;
+      if (t.type == 'f') return F::compare_swap(old, data, data2, d.compared_flushed);
       return old == data2 ? data : old;
     case Do::add:
-      if (t.type == 'f') return bits_of(as<F>(old_bits) + as<F>(data_bits));
+      if (t.type == 'f') return F::sum(old, data, d);
       return static_cast<U>(old + data);
     case Do::sub: return static_cast<U>(old - data);
     case Do::reverse_sub: return static_cast<U>(data - old);
     case Do::min:
-      if (t.type == 'f') return as<F>(data_bits) < as<F>(old_bits) ? data : old;
+      if (t.type == 'f') return F::extreme(old, data, false, d.compared_flushed);
       if (t.type == 'i') return static_cast<I>(data) < static_cast<I>(old) ? data : old;
       return data < old ? data : old;
     case Do::max:
-      if (t.type == 'f') return as<F>(data_bits) > as<F>(old_bits) ? data : old;
+      if (t.type == 'f') return F::extreme(old, data, true, d.compared_flushed);
       if (t.type == 'i') return static_cast<I>(data) > static_cast<I>(old) ? data : old;
       return data > old ? data : old;
     case Do::bit_and: return old & data;
@@ -143,9 +161,14 @@ const Transfer& transfer(uint16_t row) {
   return all[row];
 }
 
-uint64_t combine(const Transfer& t, uint64_t old, uint64_t data, uint64_t data2) {
-  return t.bytes == 8 ? combined<uint64_t, int64_t, double>(t, old, data, data2)
-                      : combined<uint32_t, int32_t, float>(t, old, data, data2);
+Denormals denormals(const Transfer& t, uint32_t mode, bool lds) {
+  uint32_t kept = mode >> (t.bytes == 8 ? 6 : 4) & 3;
+  return {!(kept & 1), lds ? !(kept & 1) : true, lds && !(kept & 2)};
+}
+
+uint64_t combine(const Transfer& t, uint64_t old, uint64_t data, uint64_t data2, Denormals denormals) {
+  return t.bytes == 8 ? combined<uint64_t, int64_t, Floats<uint64_t, 52>>(t, old, data, data2, denormals)
+                      : combined<uint32_t, int32_t, Floats<uint32_t, 23>>(t, old, data, data2, denormals);
 }
 
 }  // namespace doorbell::sim::amd

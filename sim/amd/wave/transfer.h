@@ -43,7 +43,14 @@ struct Transfer {
 // Of a row by its index; Do::none for rows that are none of these.
 const Transfer& transfer(uint16_t row);
 
+// Whether denormals become zero in a float atomic: in comparisons, as operands of a sum, as a sum.
+struct Denormals {
+  bool compared_flushed = false, added_flushed = false, sums_flushed = false;
+};
+// As the wave's MODE and the place have it: RDNA3 ISA 13.2.
+Denormals denormals(const Transfer& t, uint32_t mode, bool lds);
+
 // The new value in memory. `data2` is what a comparing swap expects, or the second operand.
-uint64_t combine(const Transfer& t, uint64_t old, uint64_t data, uint64_t data2);
+uint64_t combine(const Transfer& t, uint64_t old, uint64_t data, uint64_t data2, Denormals denormals);
 
 }  // namespace doorbell::sim::amd

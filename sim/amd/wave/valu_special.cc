@@ -77,17 +77,24 @@ inline T div_scale(T s0, T s1, T s2, bool& out) {
 }
 
 // V_DIV_FMAS: takes back what div_scale did, in the direction that the quotient's size tells. One rounding in
-// all, also where the result is denormal: the product is exact in 128 bits, whose sum loses only what is
-// 2^-113 below.
+// all, also where the result is denormal: the product is exact in 128 bits, and their sum is rounded to odd,
+// so that what it loses still counts when it is rounded again (Boldo and Melquiond, "Emulation of FMA and
+// correctly rounded sums: proved algorithms using rounding to odd").
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+inline __float128 odd_sum(__float128 a, __float128 b) {
+  __float128 sum = a + b, of_b = sum - a, lost = (a - (sum - of_b)) + (b - of_b);
+  if (!(lost != 0) || lost != lost) return sum;  // exact; or infinities and NaNs
+  auto bits = __builtin_bit_cast(unsigned __int128, sum);
+  if (!(bits & 1)) bits += (lost > 0) == (sum > 0) ? 1 : -1;
+  return __builtin_bit_cast(__float128, bits);
+}
 template <class T>
 inline T div_fmas(T a, T b, T c, bool vcc) {
   if (!vcc) return fused(a, b, c);
   using F = Float<T>;
   constexpr __float128 up = F::scale == 64 ? 0x1p64 : 0x1p128, down = F::scale == 64 ? 0x1p-64 : 0x1p-128;
-  __float128 sum = static_cast<__float128>(a) * b + c;
-  return static_cast<T>(sum * (exponent(c) > F::one ? up : down));
+  return static_cast<T>(odd_sum(static_cast<__float128>(a) * b, c) * (exponent(c) > F::one ? up : down));
 }
 
 // V_DIV_FIXUP: quotient, denominator, numerator.
