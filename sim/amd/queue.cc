@@ -26,8 +26,7 @@ constexpr auto look_interval = 20us;               // at the doorbells meanwhile
 constexpr auto longest_unprotected_sleep = 100ms;  // where the page cannot be protected
 constexpr std::chrono::nanoseconds poll_shortest = 5us,
                                    poll_longest = 20ms;  // of memory that a packet waits for
-constexpr auto stalled_after = 10s;
-constexpr auto for_ever = 1h;  // sleepers look again then
+constexpr auto for_ever = 1h;                            // sleepers look again then
 
 struct Kind {
   QueueType type;
@@ -166,7 +165,8 @@ void CommandProcessor::Impl::work(Queue& queue) {
                      machine.changes.load(std::memory_order_relaxed) != changes;
             },
             now + nap);
-        if (!reported && now - waiting_since > stalled_after && machine.strict.on(Check::stalled)) {
+        if (!reported && now - waiting_since > machine.hooks.stalled_after &&
+            machine.strict.on(Check::stalled)) {
           reported = true;
           Fault lint;
           lint.kind = FaultKind::lint;

@@ -16,6 +16,7 @@
 // of the queue that they were called for.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -79,6 +80,8 @@ struct Hooks {
   // Write-protects the doorbell page, wherever clients have mapped it. False if it could not: then the
   // watcher looks now and then, as it does if this is empty.
   std::function<bool()> arm;
+  // How long a packet may wait before `stalled` says so.
+  std::chrono::nanoseconds stalled_after = std::chrono::seconds(10);
   // Runs the waves of a dispatch. Empty: run() of sim/amd/dispatch.h.
   std::function<Outcome(const Dispatch&, const Surroundings&)> launch;
 };

@@ -44,7 +44,8 @@ bool eventually(Condition&& condition) {
 struct Rig {
   static constexpr uint64_t base = 0x7f00'0000'0000, bytes = 8 << 20, unmapped = 0x1234'5000;
 
-  explicit Rig(const char* chip = "gfx1100", const char* lenient = "", std::function<bool()> arm = nullptr)
+  explicit Rig(const char* chip = "gfx1100", const char* lenient = "", std::function<bool()> arm = nullptr,
+               std::chrono::nanoseconds stalled_after = std::chrono::seconds(10))
       : gpu(*find_gpu(chip)), memory(bytes) {
     EXPECT_TRUE(strict.lenient(lenient).ok());
     Region region;
@@ -68,6 +69,7 @@ struct Rig {
       return launch(dispatch, around);
     };
     hooks.arm = std::move(arm);
+    hooks.stalled_after = stalled_after;
     processor = std::make_unique<CommandProcessor>(gpu, vm, strict, std::move(hooks));
   }
 

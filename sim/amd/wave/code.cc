@@ -329,6 +329,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
       break;
     }
     code->insts.push_back(decoded->inst);
+    code->offsets.push_back(static_cast<uint32_t>(at - pc));
     const Inst& inst = code->insts.back();
     const Row& row = isa::row(inst);
     auto step = [&](isa::Op op, unsigned first) -> Instruction& {
@@ -381,6 +382,14 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
   block.checked = epoch_;
   block.instructions = code->instructions.data();
   return &at_.emplace(pc, std::move(code)).first->second->block;
+}
+
+const Hazards::Edge& CodeCache::hazards(const Block& block, uint32_t state) {
+  Code& code = *at_.at(block.pc);
+  auto known = code.edges.find(state);
+  if (known == code.edges.end())
+    known = code.edges.emplace(state, hazards_.walk(code.insts, code.offsets, state)).first;
+  return known->second;
 }
 
 void CodeCache::trim() {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "codegen/isa/amd/amd.h"
 #include "sim/amd/dispatch.h"
 #include "sim/amd/gpu.h"
+#include "sim/amd/wave/hazards.h"
 #include "sim/amd/wave/watch.h"
 #include "sim/amd/wave/wave.h"
 
@@ -28,7 +30,7 @@ struct alignas(64) LaneConstant {
 // each s_icache_inv begins one.
 class CodeCache {
  public:
-  explicit CodeCache(doorbell::amd::Target target) : target_(target) {}
+  explicit CodeCache(doorbell::amd::Target target) : target_(target), hazards_(target) {}
   [[nodiscard]] doorbell::amd::Target target() const { return target_; }
   void begin_epoch() { ++epoch_; }
   // Throws away what is cached if it has become much. Only while no wave runs.
@@ -42,6 +44,8 @@ class CodeCache {
   };
   Block* find(const Vm::Reader& reader, uint64_t pc, Missing& missing);
   [[nodiscard]] bool fresh(const Block& block) const { return block.checked == epoch_; }
+  // What a fresh block does to the rules of hazards.h.
+  const Hazards::Edge& hazards(const Block& block, uint32_t state);
 
   // Executions of each row since the last call, added to `counts` (one per row of the instruction table).
   void take_counts(std::vector<uint64_t>& counts);
@@ -54,10 +58,13 @@ class CodeCache {
     std::vector<uint16_t> rows;  // of all of its instructions, hints and halves of pairs included
     std::deque<LaneConstant> constants;
     std::vector<std::byte> bytes;
+    std::vector<uint32_t> offsets;            // of insts, in bytes
+    std::map<uint32_t, Hazards::Edge> edges;  // by the state on entry
   };
   bool still(const Vm::Reader& reader, Code& code) const;
 
   doorbell::amd::Target target_;
+  Hazards hazards_;
   uint64_t epoch_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Code>> at_;
   std::vector<std::unique_ptr<Code>> stale_;  // successors may still point at them

@@ -430,17 +430,22 @@ bool nothing(Wave&, const Instruction&) { return true; }
 
 // ---- registers chosen by m0 ----
 
-bool scalar_index(Wave& w, const Instruction& s, uint32_t at, unsigned dwords) {
+// What lies beyond the last register reads as s0, and is not written (RDNA2 ISA 3.6.1; RDNA3 ISA 3.3.1).
+bool scalar_index(Wave& w, const Instruction& s, uint32_t& at, unsigned dwords, uint32_t instead) {
   if (w.sv[reg::m0] != ~uint32_t{0} && !violates(w, s, Check::invalid_scalar, "m0 is data that nobody wrote"))
     return false;
   if (at % dwords == 0 && at + dwords <= reg::vcc + 2u) return true;
-  return violates(w, s, Check::sgpr_range, fmt::format("m0 selects s{}", at)) && false;
+  if (!violates(w, s, Check::sgpr_range, fmt::format("m0 selects s{}", at))) return false;
+  at = instead;
+  return true;
 }
+constexpr uint32_t nowhere = ~uint32_t{0};
 bool movrel(Wave& w, const Instruction& s, uint32_t by_source, uint32_t by_destination) {
   uint32_t from = s.s[0].index + by_source, to = s.d + by_destination;
   bool constant = s.s[0].kind == Place::constant;
-  if ((!constant && !scalar_index(w, s, from, s.d_dwords)) || !scalar_index(w, s, to, s.d_dwords))
-    return false;
+  if (!constant && !scalar_index(w, s, from, s.d_dwords, 0)) return false;
+  if (!scalar_index(w, s, to, s.d_dwords, nowhere)) return false;
+  if (to == nowhere) return true;
   for (unsigned i = 0; i < s.d_dwords; ++i) {
     w.s[to + i] = constant ? static_cast<uint32_t>(s.s[0].value >> 32 * i) : w.s[from + i];
     w.sv[to + i] = constant ? ~uint32_t{0} : w.sv[from + i];

@@ -99,8 +99,10 @@ bool field(uint32_t word, int bit) { return word >> bit & 1; }
 
 // What the GPU can hold, or why it cannot.
 bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
-  auto refuse = [&](Check check, std::string text) {
-    if (!d.strict.on(check)) return true;
+  // Leniency lets a workgroup be larger than a compute unit, as far as the host can hold it.
+  constexpr uint64_t stretch = 64;
+  auto refuse = [&](Check check, std::string text, bool absurd = false) {
+    if (!d.strict.on(check) && !absurd) return true;
     fault.kind = check_row(check).kind;
     fault.check = check;
     fault.queue = d.queue;
@@ -117,11 +119,12 @@ bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
     uint32_t size = std::max(d.workgroup[i], 1u);
     shape.groups[i] = static_cast<uint32_t>((uint64_t{d.grid[i]} + size - 1) / size);
     shape.total *= shape.groups[i];
-    items *= size;
+    items = std::min(items, uint64_t{1} << 30) * size;
   }
   if (items > 1024 && !refuse(Check::waves_oversubscribed,
                               fmt::format("a workgroup of {} x {} x {} work-items; at most 1024 fit",
-                                          d.workgroup[0], d.workgroup[1], d.workgroup[2]))) {
+                                          d.workgroup[0], d.workgroup[1], d.workgroup[2]),
+                              items > 1024 * stretch)) {
     return false;
   }
   shape.group_waves = static_cast<uint32_t>((items + shape.lanes - 1) / shape.lanes);
@@ -135,13 +138,21 @@ bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
   if ((shape.vgprs > 256 || per_simd * simds < shape.group_waves) &&
       !refuse(Check::registers_oversubscribed,
               fmt::format("{} waves of {} vector registers each; {} SIMDs hold {} such waves",
-                          shape.group_waves, shape.vgprs, simds, per_simd * simds))) {
+                          shape.group_waves, shape.vgprs, simds, per_simd * simds),
+              shape.vgprs > reg::vgprs)) {
     return false;
   }
-  uint32_t lds = (d.lds_bytes + gpu.lds_granule - 1) / gpu.lds_granule * gpu.lds_granule;
+  uint64_t lds = (uint64_t{d.lds_bytes} + gpu.lds_granule - 1) / gpu.lds_granule * gpu.lds_granule;
   if (lds > gpu.lds_per_workgroup &&
       !refuse(Check::lds_oversubscribed,
-              fmt::format("{} bytes of LDS; a workgroup can have {}", d.lds_bytes, gpu.lds_per_workgroup))) {
+              fmt::format("{} bytes of LDS; a workgroup can have {}", d.lds_bytes, gpu.lds_per_workgroup),
+              lds > gpu.lds_per_workgroup * stretch)) {
+    return false;
+  }
+  if (d.scratch_wave_bytes != 0 && d.scratch_waves < shape.group_waves &&
+      !refuse(Check::waves_oversubscribed,
+              fmt::format("a workgroup of {} waves, and scratch for {} (COMPUTE_TMPRING_SIZE.WAVES)",
+                          shape.group_waves, d.scratch_waves))) {
     return false;
   }
   uint64_t units = gpu.cus() / (field(d.rsrc1, 29) ? 2u : 1u);
@@ -161,7 +172,7 @@ bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
 // Scratch slots in use. A slot belongs to a wave as long as it lives.
 class Slots {
  public:
-  explicit Slots(uint32_t count) {
+  void provide(uint32_t count) {
     for (uint32_t i = count; i-- > 0;) free_.push_back(i);
   }
   bool take(uint32_t count, std::vector<uint32_t>& into) {
@@ -190,7 +201,7 @@ struct Resident : Group {
 
 struct Job {
   Job(const Gpu& gpu_, Vm& vm_, const Dispatch& dispatch, const Surroundings& surroundings_)
-      : gpu(gpu_), vm(vm_), d(dispatch), surroundings(surroundings_), slots(dispatch.scratch_waves) {}
+      : gpu(gpu_), vm(vm_), d(dispatch), surroundings(surroundings_) {}
 
   const Gpu& gpu;
   Vm& vm;
@@ -602,6 +613,7 @@ Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings
     outcome.status = Outcome::Status::fault;
     return outcome;
   }
+  job.slots.provide(std::max(dispatch.scratch_waves, job.shape.group_waves));
   work(job);
   outcome.instructions = job.instructions;
   outcome.waves = job.waves;

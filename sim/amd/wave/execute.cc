@@ -59,9 +59,9 @@ bool wave_fetch(Wave& w, const CodeCache::Missing& missing) {
   fault.address = missing.address;
   fault.has_address = fetch;
   Check check = fetch ? Check::fetch_unmapped : Check::illegal_instruction;
-  // There is nothing to execute: the wave cannot go on, whether the check is on or off.
-  raise(w, nullptr, missing.address, check, std::move(fault));
-  (void)c;
+  // There is nothing to execute: with the check off the wave ends there.
+  if (c.on(check)) raise(w, nullptr, missing.address, check, std::move(fault));
+  else w.stop = Stop::ended;
   return false;
 }
 
@@ -77,8 +77,30 @@ bool registers_fit(Wave& w, const Block& block) {
   while (!beyond(*s)) ++s;
   Fault fault;
   fault.text = fmt::format("the kernel allocated {} vector registers", w.vgpr_count);
-  raise(w, s, block.pc + s->offset, Check::vgpr_range, std::move(fault));
-  return false;  // the register file ends there: no leniency
+  // The register file ends there: with the check off the wave ends, too.
+  if (w.context->on(Check::vgpr_range))
+    raise(w, s, block.pc + s->offset, Check::vgpr_range, std::move(fault));
+  else w.stop = Stop::ended;
+  return false;
+}
+
+// Rules that the block breaks, on the way by which the wave came. False if the wave stops.
+bool obeys_hazards(Wave& w, Block& block) {
+  const Hazards::Edge& edge = w.context->code->hazards(block, w.hazard);
+  for (const Hazards::Violation& v : edge.violations) {
+    if (!w.context->on(v.check)) continue;
+    Instruction at;
+    at.inst = v.at;
+    Fault fault;
+    fault.text = v.text;
+    if (!raise(w, &at, block.pc + v.offset, v.check, std::move(fault))) {
+      w.at = block.instructions;
+      return false;
+    }
+  }
+  block.hazard_in = edge.violations.empty() ? w.hazard : ~uint32_t{0};
+  block.hazard_out = edge.out;
+  return true;
 }
 
 }  // namespace
@@ -169,6 +191,8 @@ Stop execute(Wave& w, uint64_t budget) {
     }
     w.block = block;
     if (!registers_fit(w, *block)) return w.stop;
+    if (block->hazard_in != w.hazard && !obeys_hazards(w, *block)) return w.stop;
+    w.hazard = block->hazard_out;
     w.link = nullptr;
     ++block->executions;
     w.instructions += block->count;

@@ -27,7 +27,8 @@ constexpr Refused refused[] = {
     {"ds_bvh_stack_rtn_b32", "it walks what image_bvh_intersect_ray found, which needs a texture unit"},
 };
 
-// Rows that put bits of several sources together: the result is known where any of them is.
+// Rows that put bits of several sources together: the result is known where any of them is,
+// constants left out.
 constexpr std::string_view merging[] = {
     "v_and_b32",        "v_dual_and_b32",   "v_or_b32",      "v_bfi_b32",       "v_perm_b32",
     "v_and_or_b32",     "v_or3_b32",        "v_lshl_or_b32", "v_pack_b32_f16",  "v_alignbit_b32",

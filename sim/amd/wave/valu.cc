@@ -73,7 +73,14 @@ inline Known combine(const Instruction& s, const Source* source, uint32_t stride
     }
     return {low, valid};
   } else if (s.validity == Validity::any) {
-    for (uint32_t i = 0; i < s.sources; ++i) valid = i == 0 ? source[0].valid : valid | source[i].valid;
+    uint64_t any = 0;
+    bool data = false;
+    for (uint32_t i = 0; i < s.sources; ++i) {
+      if (s.s[i].kind == Place::constant) continue;  // masks and distances: they make nothing known
+      any |= source[i].valid;
+      data = true;
+    }
+    if (data) valid = any;
   } else if ((source[0].valid & source[1].valid & source[2].valid) != ~uint64_t{0}) {
     uint64_t mask = pack(source[2].lanes, stride);
     valid = source[2].valid & ((mask & source[1].valid) | (~mask & source[0].valid));

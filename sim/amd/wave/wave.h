@@ -185,6 +185,7 @@ struct Wave {
   uint32_t vm_due[reg::vgprs] = {};  // number of the load in `vm` that fills it; 0: none
   uint32_t lds_due[reg::vgprs] = {};
   uint8_t smem_due[reg::scalars] = {};
+  uint32_t hazard = 0;  // what is under way, as hazards.h numbers it
 
   // Place in the dispatch.
   Group* group = nullptr;
@@ -222,6 +223,8 @@ struct Block {
   uint64_t checked = 0;  // the epoch of the code cache in which its bytes were last compared with memory
   uint64_t executions = 0;
   const Instruction* instructions = nullptr;
+  // Entered with hazard_in under way (hazards.h), it breaks no rule and leaves hazard_out.
+  uint32_t hazard_in = ~uint32_t{0}, hazard_out = 0;
   Block* next[2] = {};  // successors met before: not taken, taken
 };
 
