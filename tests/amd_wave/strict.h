@@ -55,7 +55,7 @@ struct Bench {
     dispatch.has_packet = true;
   }
 
-  std::byte* map(uint64_t va, Access access, bool holes = false) {
+  std::byte* map(uint64_t va, Access access, bool holes = false, Mtype mtype = Region().mtype) {
     memory.push_back(std::make_unique<std::byte[]>(bytes));
     std::byte* host = memory.back().get();
     if (holes) fill_fresh({host, bytes});
@@ -65,6 +65,7 @@ struct Bench {
     region.host = host;
     region.access = access;
     region.fresh = holes;
+    region.mtype = mtype;
     EXPECT_TRUE(vm.map(region).ok());
     return host;
   }
@@ -76,11 +77,11 @@ struct Bench {
   }
   uint32_t* words() { return reinterpret_cast<uint32_t*>(memory[0].get()); }
 
-  Outcome run_once() {
-    Surroundings around;
-    around.report = [this](const Fault& fault) {
+  Outcome run_once(Surroundings around = {}) {
+    around.report = [this, told = around.report](const Fault& fault) {
       std::lock_guard lock(mutex);
       lints.push_back(fault);
+      if (told) told(fault);
     };
     around.stop = &stop;
     std::mutex waiting;

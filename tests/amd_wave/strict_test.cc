@@ -252,6 +252,57 @@ TEST(Pairs, HazardsAreThoseOfTheChip) {
   }
 }
 
+// ---- sequences: what takes more than one program ----
+
+// Waits for memory that the host may write, which it does when it is told, or after a while.
+std::vector<Fault> polls(const Strict& strict, bool trips) {
+  Bench bench("gfx1100");
+  bench.dispatch.strict = strict;
+  constexpr uint64_t flag_at = 0x16'0000'0000;
+  auto* flag = reinterpret_cast<uint32_t*>(bench.map(flag_at, access_read | access_write, false, Mtype::uc));
+  auto write = [flag] { std::atomic_ref(*flag).store(1); };
+  if (!trips) write();
+  bench.dispatch.user_sgprs[1] = flag_at >> 32;
+  bench.load(
+      "v_mov_b32 v1, 0\n wait:\n s_sleep 1\n global_load_b32 v2, v1, s[0:1] glc dlc\n s_waitcnt vmcnt(0)\n"
+      "v_readfirstlane_b32 s20, v2\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc1 wait\n s_endpgm");
+  std::atomic<uint64_t> activity{0};
+  Surroundings around;
+  around.activity = &activity;
+  around.wonder_after = {};
+  around.report = [&](const Fault&) { write(); };
+  std::thread host([&] {
+    if (strict.on(Check::polling)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    write();
+  });
+  Outcome outcome = bench.run_once(around);
+  host.join();
+  return all_faults(bench, outcome);
+}
+
+struct Sequence {
+  Check check;
+  std::vector<Fault> (*run)(const Strict&, bool trips);
+};
+constexpr Sequence sequences[] = {
+    {Check::polling, polls},
+};
+
+TEST(Pairs, SequencesTripTheirCheckByNameAndTheirTwinsPass) {
+  for (const Sequence& pair : sequences) {
+    SCOPED_TRACE(check_row(pair.check).name);
+    std::vector<Fault> said = pair.run(Strict(), true);
+    ASSERT_FALSE(said.empty());
+    EXPECT_EQ(said[0].check, pair.check) << lines(said);
+    EXPECT_TRUE(names(pair.run(only(pair.check), true), pair.check));
+    std::vector<Fault> off = pair.run(without(pair.check), true);
+    EXPECT_FALSE(names(off, pair.check)) << lines(off);
+    std::vector<Fault> twin = pair.run(Strict(), false);
+    EXPECT_TRUE(twin.empty()) << lines(twin);
+  }
+}
+
 // ---- packet streams ----
 
 struct StreamPair {
@@ -384,6 +435,7 @@ TEST(Pairs, LeniencySwitchesExactlyOneCheckOfAStreamOff) {
 TEST(Pairs, EveryCheckHasOne) {
   std::set<Check> have;
   for (const Pair& pair : pairs) have.insert(pair.check);
+  for (const Sequence& pair : sequences) have.insert(pair.check);
   for (const StreamPair& pair : streams) have.insert(pair.check);
   for (const CheckRow& row : check_rows())
     EXPECT_TRUE(have.contains(row.check)) << row.name << ": nothing trips it here";
