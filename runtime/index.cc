@@ -233,22 +233,71 @@ Tensor masked_fill(const Operand& x, const Tensor& mask, const Scalar& value) {
 
 namespace {
 
-// The places of the first `count` elements in order.
-Tensor first_in_order(const Tensor& x, int axis, bool descending, int64_t count) {
-  const int rank = x.rank() + 1;  // (.., mine, other, ..)
-  Tensor mine = x.unsqueeze(axis + 1), other = x.unsqueeze(axis);
-  Tensor my_place = iota_along(x.dim(axis), axis, rank),
-         other_place = iota_along(x.dim(axis), axis + 1, rank);
-  Tensor before = descending ? other > mine : other < mine, equal = other == mine;
-  if (x.dtype().is_float()) {
-    Tensor i = isnan(mine), you = isnan(other);
-    before = before | (descending ? you & !i : i & !you);
+// Of two elements of one axis, is the first one of the order `mine`? No two are equal: their places decide
+// then.
+struct Placed {
+  Tensor value, place;
+};
+Tensor precedes(const Placed& mine, const Placed& other, bool descending) {
+  Tensor before = descending ? mine.value > other.value : mine.value < other.value;
+  Tensor equal = mine.value == other.value;
+  if (mine.value.dtype().is_float()) {
+    Tensor i = isnan(mine.value), you = isnan(other.value);
+    before = before | (descending ? i & !you : you & !i);
     equal = equal | (i & you);
   }
-  Tensor place = (before | (equal & (other_place < my_place))).sum(axis + 1);
+  return before | (equal & (mine.place < other.place));
+}
+
+// The places of the first `count` elements in order: each element is ranked against all others.
+Tensor by_rank(const Tensor& x, int axis, bool descending, int64_t count) {
+  const int rank = x.rank() + 1;  // (.., mine, other, ..)
+  const Placed mine{x.unsqueeze(axis + 1), iota_along(x.dim(axis), axis, rank)};
+  const Placed other{x.unsqueeze(axis), iota_along(x.dim(axis), axis + 1, rank)};
+  Tensor place = precedes(other, mine, descending).sum(axis + 1);
   // Inverted: the element whose place is k.
   Tensor hit = place.unsqueeze(axis) == iota_along(count, axis, rank);
-  return where(hit, iota_along(x.dim(axis), axis + 1, rank), 0).sum(axis + 1);
+  return where(hit, other.place, 0).sum(axis + 1);
+}
+
+// The same by a bitonic network (K. E. Batcher, 1968) whose comparators all put the earlier element first: to
+// merge two ordered halves, the second one is met backwards, and then halves of halves as they lie. What
+// fills the axis up to a power of two lies behind all, and stays there.
+Tensor by_network(const Tensor& x, int axis, bool descending, int64_t count) {
+  const int64_t n = x.dim(axis).size;
+  int64_t size = 1;
+  while (size < n) size *= 2;
+  std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(x.rank()), {0, 0});
+  widths[static_cast<size_t>(axis)].second = size - n;
+  Placed all{x.pad(widths), {}};
+  const Shape whole = shape_of(all.value);
+  all.place = iota_along(size, axis, x.rank()).expand(whole);
+  // Elements `half` apart; mirrored, the i-th of a block and the i-th from its end.
+  auto step = [&](int64_t half, bool mirrored) {
+    Shape apart = whole;
+    apart[static_cast<size_t>(axis)] = size / (2 * half);
+    apart.insert(apart.begin() + axis + 1, {2, half});
+    const Axes met = mirrored ? Axes{axis + 1, axis + 2} : Axes{axis + 1};
+    const Placed mine{all.value.reshape(apart), all.place.reshape(apart)};
+    const Placed other{mine.value.flip(met), mine.place.flip(met)};
+    Tensor second = iota_along(2, axis + 1, x.rank() + 2) == 1;
+    Tensor first = precedes(other, mine, descending);
+    if (n < size) first = (other.place < n) & (first | (mine.place >= n));
+    Tensor exchanged = first != second;
+    all.value = where(exchanged, other.value, mine.value).reshape(whole).contiguous();
+    all.place = where(exchanged, other.place, mine.place).reshape(whole).contiguous();
+  };
+  for (int64_t merged = 1; merged < size; merged *= 2) {
+    step(merged, true);
+    for (int64_t half = merged / 2; half >= 1; half /= 2) step(half, false);
+  }
+  return all.place.slice(axis, 0, count);
+}
+
+Tensor first_in_order(const Tensor& x, int axis, bool descending, int64_t count) {
+  constexpr int64_t ranked =
+      512;  // four rows on Zen 3: 0.3 ms, and 1.4 ms by the network; of 4096, 15 ms and 3.3 ms
+  return (x.dim(axis).size <= ranked ? by_rank : by_network)(x, axis, descending, count);
 }
 
 }  // namespace

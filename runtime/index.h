@@ -29,8 +29,8 @@ Tensor tril(const Operand& x, int64_t diagonal = 0);
 Tensor triu(const Operand& x, int64_t diagonal = 0);
 Tensor masked_fill(const Operand& x, const Tensor& mask, const Scalar& value);
 
-// The order of the elements along an axis, i32; equal ones keep theirs, and a NaN counts as largest. Each
-// element is ranked against all others, so that n elements take n^2 comparisons.
+// The order of the elements along an axis, i32; equal ones keep theirs, and a NaN counts as largest. Long
+// axes are sorted by a network of (log n)^2 / 2 steps.
 Tensor argsort(const Operand& x, int axis = -1, bool descending = false);
 // (values, places)
 std::pair<Tensor, Tensor> sort(const Operand& x, int axis = -1, bool descending = false);

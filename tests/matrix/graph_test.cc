@@ -62,6 +62,16 @@ TEST(Graphs, IndicesThatWrapAreLarge) {
     });
 }
 
+// Longer than what is ranked or folded at once. Every value occurs several times.
+TEST(Graphs, LongAxesAreSortedAndSummedAlike) {
+  for (auto [t, n] : {std::pair{dtype::f32, 600}, {dtype::i8, 1024}})
+    agree([t, n] {
+      Tensor x = input(dtype::u8, {n}).cast(t);
+      auto [values, places] = sort(x, 0, t.is_float());
+      return std::vector{values, places, x.cumsum(0)};
+    });
+}
+
 // The accumulator of a reduction is of its type, and each step rounds to it: ones add up to 2^p and no
 // further in a type of p bits. Where lanes run along the reduced axis there are 16 sums, which a tree joins.
 // The values here are folded in doubles, which hold the sums and products of two narrow floats.

@@ -277,6 +277,17 @@ for d in ["i32", "u8", "f32", "f64"]:
         for c in range(9):
             y[r, i[r, c]] += v[r, c]
     case("scatter_add", [x, i, v], y, params=(1,), rtol=8 * EPS.get(d, 0), atol=16 * EPS.get(d, 0))
+def sorts(d, x, v, count):
+    """sort both ways, and topk, along axis 1; v holds x's values."""
+    up = np.argsort(v, 1, kind="stable")
+    # Descending and stable: ascending from behind, read backwards.
+    down = (v.shape[1] - 1 - np.argsort(v[:, ::-1], 1, kind="stable"))[:, ::-1]
+    for order, descending in [(up, 0), (down, 1)]:
+        case("sort", [x], [to(d, np.take_along_axis(v, order, 1)), order.astype(np.int32)], params=(1, descending))
+    first = down[:, :count]
+    case("topk", [x], [to(d, np.take_along_axis(v, first, 1)), first.astype(np.int32)], params=(count, 1))
+
+
 for d in ["bool", "i8", "u32", "f16", "bf16", "f32", "f64"]:
     x = draw(d, (3, 9, 2))
     v = wide(x)
@@ -286,12 +297,14 @@ for d in ["bool", "i8", "u32", "f16", "bf16", "f32", "f64"]:
         v[2, 4:6, 1] = v[2, 1, 1]
         x = to(d, v)
         v = wide(x)
-    up = np.argsort(v, 1, kind="stable")
-    # Descending and stable: ascending from behind, read backwards.
-    down = (8 - np.argsort(v[:, ::-1], 1, kind="stable"))[:, ::-1]
-    for order, descending in [(up, 0), (down, 1)]:
-        case("sort", [x], [to(d, np.take_along_axis(v, order, 1)), order.astype(np.int32)], params=(1, descending))
-    case("topk", [x], [to(d, np.take_along_axis(v, down[:, :4], 1)), down[:, :4].astype(np.int32)], params=(4, 1))
+    sorts(d, x, v, 4)
+# Longer axes than are sorted at once: filled up to a power of two, and one as it is; many elements are equal.
+for d, n in [("f32", 600), ("f32", 1024), ("bf16", 513), ("i64", 600), ("u8", 600), ("i8", 1024), ("bool", 600), ("f64", 1025)]:
+    v = rng.integers(0 if d[0] in "bu" and d != "bf16" else -40, 41, (2, n, 2)).astype(np.float64)
+    if d in FLOATS:
+        v[0, 5:9, 0], v[1, 7, 1], v[1, 9, 1], v[1, 11, 1] = math.nan, math.inf, -math.inf, -0.0
+    x = to(d, v != 0 if d == "bool" else v)
+    sorts(d, x, wide(x), 40)
 i = rng.integers(-1, 5, (3, 4)).astype(np.int64)
 case("one_hot", [i], (i[..., None] == np.arange(5)).astype(np.float32), params=(5,))
 x = rng.integers(0, 256, (3, 8)).astype(np.uint8)
