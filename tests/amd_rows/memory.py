@@ -11,7 +11,7 @@ import numpy as np
 from floats import F32, F64, Accept
 from machine import EXEC, M0, State
 from names import mnemonic
-from operands import edges, kind, pattern, sign_extend
+from operands import kind, pattern, patterns, sign_extend
 from valu import span
 
 IMAGE = 16  # dwords of LDS and of scratch per lane
@@ -138,6 +138,7 @@ class Access:
         self.m0 = None
         self.sizes = {}
         self.float = None
+        self.pool = []  # of content, made many at a time
         self.scalars, self.vectors = {}, {}  # registers with what they hold
 
     def vgprs(self, dwords, keep=True):
@@ -187,13 +188,10 @@ class Access:
         return min(nbytes, 4) if self.rng.random() < 0.7 else 1
 
     def content(self, nbytes):
-        """Bits for memory or data: of a float row, often special ones; else often small or near one another."""
-        rng, bits = self.rng, 8 * nbytes
-        if self.float:
-            return pattern(rng, kind(f"f{bits}"))
-        if nbytes in (4, 8):
-            return pattern(rng, kind(f"b{bits}")) if rng.random() < 0.6 else int(rng.choice(edges(bits, False)))
-        return int.from_bytes(rng.bytes(nbytes), "little")
+        """Bits for memory or data, often special ones: of a float row, floats."""
+        if not self.pool:
+            self.pool = patterns(self.rng, kind(f"{'f' if self.float else 'b'}{8 * nbytes}"), 3 * self.lanes)
+        return self.pool.pop()
 
     def state(self):
         rng = self.rng
@@ -751,7 +749,3 @@ def names():
 
 ROWS = names()
 
-
-def case(rng, name, machine, window, lanes):
-    make, op = ROWS[name]
-    return make(rng, name, op, machine, window, lanes) if op else make(rng, name, machine, window, lanes)

@@ -30,6 +30,11 @@ for segment in ("flat", "global", "scratch", "buffer"):
     for op in ("swap_b", "cmpswap_b", "add_u", "sub_u", "csub_u", "and_b", "or_b", "xor_b", "inc_u", "dec_u", *SIGNED):
         for bits, suffix in ((32, ""), (64, "_x2")):
             GFX10[f"{segment}_atomic_{op}{bits}"] = f"{segment}_atomic_{SIGNED.get(op, op[:-2])}{suffix}"
+for what in ("load", "store"):
+    for n in ("x", "xy", "xyz", "xyzw"):
+        for buffer in ("buffer", "tbuffer"):
+            GFX10[f"{buffer}_{what}_d16_format_{n}"] = f"{buffer}_{what}_format_d16_{n}"
+    GFX10[f"buffer_{what}_d16_hi_format_x"] = f"buffer_{what}_format_d16_hi_x"
 for type_ in ("b32", "b64"):
     for new, old in (("load_2addr", "read2"), ("load_2addr_stride64", "read2st64"), ("store_2addr", "write2"),
                      ("store_2addr_stride64", "write2st64"), ("storexchg_rtn", "wrxchg_rtn"), ("storexchg_2addr_rtn", "wrxchg2_rtn"),

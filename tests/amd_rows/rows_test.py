@@ -21,6 +21,7 @@ if missing:
 
 import numpy as np  # noqa: E402
 
+import buffers  # noqa: E402
 import meaning  # noqa: E402
 import memory  # noqa: E402
 import packed  # noqa: E402
@@ -107,10 +108,11 @@ class Rows:
 
     def test_rows_of_memory_load_store_and_exchange_what_the_manual_says(self):
         cases = []
-        for name in memory.ROWS:
+        for name, (make, *op) in (memory.ROWS | buffers.ROWS).items():
             if name in self.machine.row_of and ONLY in name:
                 rng = self.rng(name)
-                cases += [memory.case(rng, name, self.machine, self.window, lanes) for lanes in (32, 64) for _ in range(2 * TRIES)]
+                cases += [make(rng, name, *filter(None, op), self.machine, self.window, lanes)
+                          for lanes in (32, 64) for _ in range(2 * TRIES)]
         self.compare(cases, every=True)
 
     def test_other_rows_do_to_registers_what_the_manual_says(self):

@@ -634,8 +634,12 @@ constexpr uint32_t default_format = 1;  // 8_UNORM goes unsaid
 
 std::string print_format(uint32_t v, Target t) {
   if (v == default_format) return "";
-  if (v < formats(t).size()) return fmt::format(" format:[{}]", formats(t)[v]);
+  if (const std::string_view name = format_name(v, t); !name.empty())
+    return fmt::format(" format:[{}]", name);
   return fmt::format(" format:{}", v);
+}
+std::string_view format_name(uint32_t v, Target t) {
+  return v < formats(t).size() ? std::string_view(formats(t)[v]) : std::string_view();
 }
 Result<uint32_t> parse_format(Text& in, Target t) {
   if (const std::optional<int64_t> n = in.number()) {

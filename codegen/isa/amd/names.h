@@ -77,9 +77,10 @@ bool is_dpp_ctrl(uint32_t);
 std::string print_dpp_ctrl(uint32_t);
 // Nothing where no dpp_ctrl begins.
 Result<std::optional<uint32_t>> parse_dpp_ctrl(Text&);
-std::string print_swizzle(uint32_t);           // " offset:swizzle(SWAP,1)"
-Result<uint32_t> parse_swizzle(Text&);         // behind "swizzle"
-std::string print_format(uint32_t, Target);    // " format:[BUF_FMT_32_FLOAT]"
-Result<uint32_t> parse_format(Text&, Target);  // behind "format:"
+std::string print_swizzle(uint32_t);             // " offset:swizzle(SWAP,1)"
+Result<uint32_t> parse_swizzle(Text&);           // behind "swizzle"
+std::string print_format(uint32_t, Target);      // " format:[BUF_FMT_32_FLOAT]"; "" of the default
+std::string_view format_name(uint32_t, Target);  // "BUF_FMT_8_UNORM", or "" of a number that is none
+Result<uint32_t> parse_format(Text&, Target);    // behind "format:"
 
 }  // namespace doorbell::amd::names

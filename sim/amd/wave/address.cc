@@ -11,33 +11,29 @@ using doorbell::amd::Format;
 
 int first_lane(uint64_t lanes) { return static_cast<int>(std::countr_zero(lanes)); }
 
-// The address of a lane, or false if it is out of range: then loads give 0 and stores are dropped, as on
-// silicon.
-bool buffer_address(const Resource& r, uint64_t index, uint64_t offset, uint64_t soffset, unsigned bytes,
-                    uint64_t& address) {
-  switch (r.oob) {
-    case 0:
-      if (index >= r.records || (r.stride != 0 && offset + bytes > r.stride)) return false;
-      break;
-    case 1:
-      if (index >= r.records) return false;
-      break;
-    case 2:
-      if (r.records == 0) return false;
-      break;
-    default:
-      if (offset + soffset + bytes > r.records && !r.swizzle) return false;
-      if (r.swizzle && r.stride != 0 && (index >= r.records || offset + bytes > r.stride)) return false;
-  }
-  if (!r.swizzle) {
-    address = r.base + soffset + index * r.stride + offset;
-    return true;
-  }
+// Where byte `offset` of element `index` lies, from the base and the scalar offset on.
+uint64_t buffer_offset(const Resource& r, uint64_t index, uint64_t offset) {
+  if (!r.swizzle) return index * r.stride + offset;
   uint64_t index_high = index / r.index_stride, index_low = index % r.index_stride;
   uint64_t offset_high = offset / r.element, offset_low = offset % r.element;
-  address = r.base + soffset + (index_high * r.stride + offset_high * r.element) * r.index_stride +
-            index_low * r.element + offset_low;
-  return true;
+  return (index_high * r.stride + offset_high * r.element) * r.index_stride + index_low * r.element +
+         offset_low;
+}
+
+// Whether so many bytes are in range. RDNA3 ISA 9.4.1, "Buffer Out Of Bounds Selection"; gfx10 looks at where
+// they begin alone (Mesa, src/amd/common/ac_descriptors.c, OOB_SELECT).
+bool in_range(const Resource& r, bool gfx10, uint64_t index, uint64_t offset, uint64_t soffset,
+              unsigned bytes) {
+  uint64_t end = gfx10 ? offset + 1 : offset + bytes;
+  bool in_element = index < r.records && end <= r.stride;
+  switch (r.oob) {
+    case 0: return in_element;
+    case 1: return index < r.records;
+    case 2: return r.records != 0;
+    default:
+      if (r.swizzle && gfx10) return soffset + buffer_offset(r, index, offset) < r.records;
+      return r.swizzle && r.stride != 0 ? in_element : end + soffset <= r.records;
+  }
 }
 
 }  // namespace
@@ -157,13 +153,26 @@ bool addresses(Wave& w, const Instruction& s, const Transfer& t, Addresses& a) {
       if (reach.offset >= 0 && !scalar_base(w, s, reach.offset, 1, soffset)) return false;
       const uint32_t* index = mods.idxen ? v : nullptr;
       const uint32_t* off = mods.offen ? (mods.idxen ? v + w.stride : v) : nullptr;
+      if (r.format == 0 && !r.add_tid) {  // unbound: RDNA3 ISA 9.6
+        a.zero = a.exec;
+        a.exec = 0;
+        return true;
+      }
+      // Dwords are checked one by one, except those that are converted or are one operand of an atomic.
+      bool apart = (t.what == Do::load || t.what == Do::store) && !t.format && t.bytes > 4;
+      unsigned piece = apart ? 4 : t.bytes;
       for (uint64_t left = a.exec; left; left &= left - 1) {
         auto lane = static_cast<uint32_t>(std::countr_zero(left));
-        uint64_t i = (index ? index[lane] : 0) + (r.add_tid ? lane : 0);
+        uint64_t i = (index ? index[lane] : 0) + uint64_t{r.add_tid ? lane : 0};
         uint64_t o = (off ? off[lane] : 0) + offset;
-        if (!buffer_address(r, i, o, soffset, t.bytes, a.at[lane])) a.zero |= uint64_t{1} << lane;
+        unsigned inside = 0;
+        while (inside < t.bytes && in_range(r, w.context->gfx10(), i, o + inside, soffset, piece))
+          inside += piece;
+        a.at[lane] = r.base + soffset + buffer_offset(r, i, o);
+        a.inside[lane] = static_cast<uint8_t>(inside / 4);
+        if (inside < t.bytes) (inside == 0 ? a.zero : a.partial) |= uint64_t{1} << lane;
       }
-      a.exec &= ~a.zero;
+      a.exec &= ~(a.zero | a.partial);
       return true;
     }
     default: return true;

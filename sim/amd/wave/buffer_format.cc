@@ -27,22 +27,21 @@ struct DataFormat {
   std::array<uint8_t, 4> bits{}, shift{};  // of X, Y, Z, W
 };
 
-// Reads " format:[BUF_FMT_10_11_11_FLOAT]".
+// Reads "BUF_FMT_10_11_11_FLOAT".
 DataFormat read_format(std::string_view text) {
   constexpr std::string_view kinds[] = {"UNORM", "SNORM", "USCALED", "SSCALED", "UINT", "SINT", "FLOAT"};
   DataFormat f;
-  size_t at = text.find("BUF_FMT_");
-  if (at == text.npos) return f;
-  text = text.substr(at + 8);
+  if (!text.starts_with("BUF_FMT_")) return f;
+  text.remove_prefix(8);
   std::vector<uint8_t> sizes;
   while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
     unsigned bits = 0;
-    while (text[0] >= '0' && text[0] <= '9') {
+    while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
       bits = bits * 10 + static_cast<unsigned>(text[0] - '0');
       text.remove_prefix(1);
     }
     sizes.push_back(static_cast<uint8_t>(bits));
-    text.remove_prefix(1);
+    text.remove_prefix(std::min<size_t>(text.size(), 1));
   }
   for (size_t i = 0; i < std::size(kinds); ++i) {
     if (text.starts_with(kinds[i])) f.kind = static_cast<Kind>(i + 1);
@@ -62,13 +61,13 @@ const DataFormat& data_format(uint32_t number, doorbell::amd::Target target) {
       [] {
         std::vector<DataFormat> list;
         for (uint32_t i = 0; i < 128; ++i)
-          list.push_back(read_format(doorbell::amd::names::print_format(i, {doorbell::amd::Arch::gfx1030})));
+          list.push_back(read_format(doorbell::amd::names::format_name(i, {doorbell::amd::Arch::gfx1030})));
         return list;
       }(),
       [] {
         std::vector<DataFormat> list;
         for (uint32_t i = 0; i < 128; ++i)
-          list.push_back(read_format(doorbell::amd::names::print_format(i, {doorbell::amd::Arch::gfx1100})));
+          list.push_back(read_format(doorbell::amd::names::format_name(i, {doorbell::amd::Arch::gfx1100})));
         return list;
       }(),
   };
@@ -176,10 +175,9 @@ void put(Wave& w, uint32_t vgpr, uint32_t lane, const Shape& shape, unsigned c, 
   unsigned high = shape.high ? 1 : c & 1;
   vgpr += c / 2;
   uint32_t old = w.vgpr(vgpr)[lane];
-  // The upper half beside a single or last one: untouched by d16_hi's kin, zero otherwise.
-  uint32_t rest = high || shape.high ? old & 0xffff : 0;
-  bool was = high && (w.valid[vgpr] >> lane & 1);
-  set_lane(w, vgpr, lane, high ? rest | value << 16 : value, known || was);
+  uint32_t rest = high ? old & 0xffff : old & 0xffff0000;  // stays
+  bool was = w.valid[vgpr] >> lane & 1;
+  set_lane(w, vgpr, lane, rest | (high ? value << 16 : value & 0xffff), known || was);
 }
 
 // Where a load to LDS puts a lane's dword.
@@ -200,7 +198,8 @@ bool formatted(Wave& w, const Instruction& s) {
   bool mubuf = row.format == Format::mubuf, lds = s.inst->mods.lds || row.name.find("_lds_") != row.name.npos;
   if (lds && !m0_known(w, s)) return false;
   const DataFormat& f = data_format(mubuf ? r.format : s.inst->mods.format, w.context->code->target());
-  if (f.kind == Kind::none) {
+  bool bound = r.format != 0;
+  if (f.kind == Kind::none && bound) {
     return violates(
         w, s, Check::invalid_scalar,
         fmt::format("{} names no data format", mubuf ? "the buffer descriptor" : "the instruction"));
@@ -222,9 +221,10 @@ bool formatted(Wave& w, const Instruction& s) {
       for (unsigned c = 0; c < shape.count; ++c) {
         unsigned from = selected(c);
         double x = from == 1 ? 1 : 0;
-        if (from >= 4 && from - 4 < f.count) x = as_number(f, from - 4, component(f, from - 4, words));
-        else if (from == 7) x = 1;  // a format without W
-        uint32_t bits = inside ? to_register(f.kind, shape.half, x) : 0;
+        if (inside && from >= 4 && from - 4 < f.count)
+          x = as_number(f, from - 4, component(f, from - 4, words));
+        else if (inside && from == 7 && mubuf) x = 1;  // a format without W; MTBUF has XYZ0 then
+        uint32_t bits = bound ? to_register(f.kind, shape.half, x) : 0;
         // What has 32 bits is moved as it is, NaNs included.
         if (inside && f.kind == Kind::real && from >= 4 && from - 4 < f.count && f.bits[from - 4] == 32 &&
             !shape.half)

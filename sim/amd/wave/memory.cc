@@ -404,6 +404,24 @@ bool lane_by_lane(Wave& w, const Instruction& s, const Transfer& t, const Addres
   return true;
 }
 
+// A buffer's load or store of which only the first dwords are in range: the others are 0, or not stored.
+bool partial_lanes(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a) {
+  for (uint64_t left = a.partial; left; left &= left - 1) {
+    auto lane = static_cast<uint32_t>(std::countr_zero(left));
+    Where where{a.at[lane], Space::global};
+    unsigned bytes = 4u * a.inside[lane];
+    uint32_t value[4] = {}, known = 0;
+    if (t.what == Do::load) {
+      if (!load(w, s, lane, where, bytes, value, known)) return false;
+      put(w, t, static_cast<uint32_t>(s.reach.d), lane, value, known | ~0u << a.inside[lane]);
+    } else {
+      take(w, t, static_cast<uint32_t>(s.reach.data), lane, value, known);
+      if (!store(w, s, lane, where, bytes, value, known)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void count(Wave& w, Format format, int first, unsigned dwords, bool stores, Parts parts) {
@@ -441,6 +459,7 @@ bool run_memory(Wave& w, const Instruction& s) {
     put(w, t, static_cast<uint32_t>(s.reach.d), static_cast<uint32_t>(std::countr_zero(left)), none, ~0u);
   }
   if (!vector(w, s, t, a, offsets, pieces) && !lane_by_lane(w, s, t, a, offsets, pieces)) return false;
+  if (!partial_lanes(w, s, t, a)) return false;
   bool tfe = s.inst->mods.tfe && s.reach.returns;  // a status behind the data: no page is missing
   for (uint64_t left = tfe ? w.exec() : 0; left; left &= left - 1) {
     set_lane(w, static_cast<uint32_t>(s.reach.d) + dwords, static_cast<uint32_t>(std::countr_zero(left)), 0,

@@ -23,6 +23,8 @@ struct Addresses {
   alignas(64) uint64_t at[64];
   uint64_t exec;                  // lanes that reach memory
   uint64_t zero = 0;              // lanes out of a buffer's range: they load 0 and store nothing
+  uint64_t partial = 0;           // lanes of which only the first dwords are in range,
+  uint8_t inside[64];             // ... so many
   uint64_t lds = 0, scratch = 0;  // lanes in these spaces; the others are global
 
   [[nodiscard]] Space space(uint32_t lane) const {
