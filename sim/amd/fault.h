@@ -54,6 +54,7 @@ enum class Check : uint8_t {
   valu_partial_forwarding,
   valu_mask_write,
   wmma_use,
+  dealloc_vgprs,
   denorm_mode_atomic,
   // validity
   invalid_address,

@@ -35,6 +35,29 @@ constexpr Pair pairs[] = {
   {Check::misaligned, "gfx1100", 32,
    "v_mov_b32 v1, 2\n global_atomic_add_u32 v1, v0, s[0:1]\n s_endpgm",
    "v_mov_b32 v1, 4\n global_atomic_add_u32 v1, v0, s[0:1]\n s_endpgm"},
+  {Check::misaligned, "gfx1030", 64,  // FLAT reaches memory and LDS
+   "v_mov_b32 v4, s0\n v_mov_b32 v5, s1\n v_mov_b32 v6, 0\n v_mov_b32 v7, 0\n v_or_b32 v4, 4, v4\n"
+   "flat_atomic_add_x2 v[4:5], v[6:7]\n s_endpgm",
+   "v_mov_b32 v4, s0\n v_mov_b32 v5, s1\n v_mov_b32 v6, 0\n v_mov_b32 v7, 0\n v_or_b32 v4, 8, v4\n"
+   "flat_atomic_add_x2 v[4:5], v[6:7]\n s_endpgm"},
+  {Check::misaligned, "gfx1100", 32,
+   "v_mov_b32 v1, 1\n ds_add_u32 v1, v0\n s_endpgm", "v_mov_b32 v1, 4\n ds_add_u32 v1, v0\n s_endpgm"},
+  {Check::misaligned, "gfx1100", 32,  // loads need not be aligned
+   "v_mov_b32 v1, 2\n global_atomic_swap_b64 v1, v[4:5], s[0:1]\n s_endpgm",
+   "v_mov_b32 v1, 1\n v_mov_b32 v4, 0\n v_mov_b32 v5, 0\n global_load_b64 v[4:5], v1, s[0:1]\n ds_load_b128 v[8:11], v1\n s_endpgm"},
+  {Check::lds_bounds, "gfx1100", 32,  // by FLAT's window
+   "s_mov_b64 s[20:21], src_shared_base\n v_mov_b32 v5, s21\n v_mov_b32 v4, 0x400\n flat_store_b32 v[4:5], v0\n s_endpgm",
+   "s_mov_b64 s[20:21], src_shared_base\n v_mov_b32 v5, s21\n v_mov_b32 v4, 0x3fc\n flat_store_b32 v[4:5], v0\n s_endpgm"},
+  {Check::scratch_bounds, "gfx1030", 32,  // by FLAT's window
+   "s_mov_b64 s[20:21], src_private_base\n v_mov_b32 v5, s21\n v_mov_b32 v4, 0x40\n flat_store_dword v[4:5], v0\n s_endpgm",
+   "s_mov_b64 s[20:21], src_private_base\n v_mov_b32 v5, s21\n v_mov_b32 v4, 0x3c\n flat_store_dword v[4:5], v0\n s_endpgm"},
+  {Check::permission, "gfx1030", 32,  // code is read, not written
+   "s_getpc_b64 s[20:21]\n v_mov_b32 v1, 0\n global_atomic_add v1, v0, s[20:21]\n s_endpgm",
+   "s_getpc_b64 s[20:21]\n v_mov_b32 v1, 0\n global_load_dword v1, v1, s[20:21]\n s_endpgm"},
+  {Check::fetch_unmapped, "gfx1030", 32,  // data are not executed
+   "s_setpc_b64 s[0:1]", "s_branch on\n on:\n s_endpgm"},
+  {Check::fetch_unmapped, "gfx1100", 64,  // past the end of the code
+   "s_getpc_b64 s[20:21]\n s_add_u32 s20, s20, 0xfffc\n s_setpc_b64 s[20:21]", "s_endpgm"},
   {Check::lds_bounds, "gfx1030", 32,
    "v_lshlrev_b32 v1, 2, v0\n ds_write_b32 v1, v0 offset:900\n s_endpgm",
    "v_lshlrev_b32 v1, 2, v0\n ds_write_b32 v1, v0 offset:896\n s_endpgm"},
@@ -120,6 +143,15 @@ constexpr Pair pairs[] = {
    "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]\n s_endpgm",
    "v_wmma_f32_16x16x16_f16 v[8:15], v[16:23], v[24:31], v[8:15]\n v_nop\n"
    "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]\n s_endpgm"},
+  {Check::dealloc_vgprs, "gfx1100", 32,
+   "v_mov_b32 v1, 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_endpgm",
+   "v_mov_b32 v1, 0\n s_nop 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_endpgm"},
+  {Check::dealloc_vgprs, "gfx1151", 64,  // scratch goes with them
+   "scratch_store_b32 off, v0, off\n s_nop 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_endpgm",
+   "scratch_store_b32 off, v0, off\n s_waitcnt_vscnt null, 0x0\n s_nop 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_endpgm"},
+  {Check::dealloc_vgprs, "gfx1100", 32,
+   "s_nop 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_branch on\n on:\n v_mov_b32 v1, 0\n s_endpgm",
+   "s_nop 0\n s_sendmsg sendmsg(MSG_DEALLOC_VGPRS)\n s_branch on\n on:\n s_mov_b32 s20, 0\n s_endpgm"},
   {Check::denorm_mode_atomic, "gfx1030", 32,
    "v_mov_b32 v1, 0\n global_atomic_fmin v1, v0, s[0:1]\n s_nop 1\n s_denorm_mode 15\n s_endpgm",
    "v_mov_b32 v1, 0\n global_atomic_fmin v1, v0, s[0:1]\n s_nop 2\n s_denorm_mode 15\n s_endpgm"},
@@ -135,6 +167,39 @@ constexpr Pair pairs[] = {
    "global_load_b32 v3, v2, s[0:1]\n s_endpgm",
    "v_mov_b32 v1, 0\n global_load_b32 v2, v1, s[0:1]\n s_waitcnt vmcnt(0)\n v_and_b32 v2, 0xfc, v2\n"
    "global_load_b32 v3, v2, s[0:1]\n s_endpgm"},
+  {Check::invalid_address, "gfx1100", 32,  // of LDS
+   "ds_store_b32 v1, v0\n s_endpgm", "v_mov_b32 v1, 0\n ds_store_b32 v1, v0\n s_endpgm"},
+  {Check::invalid_address, "gfx1030", 32,  // of another lane
+   "ds_bpermute_b32 v2, v1, v0\n s_endpgm", "v_mov_b32 v1, 0\n ds_bpermute_b32 v2, v1, v0\n s_endpgm"},
+  {Check::invalid_address, "gfx1100", 64,  // of scratch
+   "scratch_store_b32 v1, v0, off\n s_endpgm", "v_mov_b32 v1, 0\n scratch_store_b32 v1, v0, off\n s_endpgm"},
+  {Check::invalid_address, "gfx1030", 64,  // FLAT
+   "v_mov_b32 v4, s0\n flat_load_dword v2, v[4:5]\n s_endpgm",
+   "v_mov_b32 v4, s0\n v_mov_b32 v5, s1\n flat_load_dword v2, v[4:5]\n s_endpgm"},
+  {Check::invalid_address, "gfx1100", 32,  // of a buffer's element
+   "s_mov_b64 s[20:21], s[0:1]\n s_movk_i32 s22, 64\n s_mov_b32 s23, 0x31004000\n"
+   "buffer_load_b32 v2, v1, s[20:23], 0 offen\n s_endpgm",
+   "s_mov_b64 s[20:21], s[0:1]\n s_movk_i32 s22, 64\n s_mov_b32 s23, 0x31004000\n v_mov_b32 v1, 0\n"
+   "buffer_load_b32 v2, v1, s[20:23], 0 offen\n s_endpgm"},
+  {Check::invalid_address, "gfx1100", 32,  // of a scalar load
+   "s_mov_b32 s20, s0\n s_load_b32 s22, s[20:21], 0x0\n s_endpgm",
+   "s_mov_b64 s[20:21], s[0:1]\n s_load_b32 s22, s[20:21], 0x0\n s_endpgm"},
+  {Check::invalid_address, "gfx1030", 32,  // its offset
+   "s_load_dword s22, s[0:1], s20\n s_endpgm", "s_mov_b32 s20, 0\n s_load_dword s22, s[0:1], s20\n s_endpgm"},
+  {Check::invalid_address, "gfx1100", 32,  // by way of a lane that was never written
+   "v_mov_b32 v4, 0\n v_readfirstlane_b32 s20, v1\n s_and_b32 s20, s20, 4\n s_mov_b32 s21, s1\n"
+   "s_load_b32 s22, s[0:1], s20\n s_endpgm",
+   "v_mov_b32 v1, 0\n v_readfirstlane_b32 s20, v1\n s_and_b32 s20, s20, 4\n s_mov_b32 s21, s1\n"
+   "s_load_b32 s22, s[0:1], s20\n s_endpgm"},
+  {Check::invalid_branch, "gfx1100", 32,
+   "s_mov_b32 s20, s0\n s_setpc_b64 s[20:21]\n s_endpgm",
+   "s_getpc_b64 s[20:21]\n s_add_u32 s20, s20, 12\n s_setpc_b64 s[20:21]\n s_endpgm\n s_nop 0\n s_endpgm"},
+  {Check::invalid_branch, "gfx1100", 32,  // memory that nobody wrote decides
+   "s_load_b32 s20, s[2:3], 0x0\n s_waitcnt lgkmcnt(0)\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc1 on\n on:\n s_endpgm",
+   "s_load_b32 s20, s[0:1], 0x0\n s_waitcnt lgkmcnt(0)\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc1 on\n on:\n s_endpgm"},
+  {Check::invalid_exec, "gfx1030", 64,
+   "v_cmp_eq_u32 vcc, v1, v0\n s_and_saveexec_b64 s[20:21], vcc\n s_endpgm",
+   "v_cmp_eq_u32 vcc, v0, v0\n s_and_saveexec_b64 s[20:21], vcc\n s_endpgm"},
   {Check::invalid_branch, "gfx1100", 32,
    "s_cmp_eq_u32 s20, 0\n s_cbranch_scc1 on\n on:\n s_endpgm",
    "s_cmp_eq_u32 s0, 0\n s_cbranch_scc1 on\n on:\n s_endpgm"},
@@ -145,6 +210,12 @@ constexpr Pair pairs[] = {
   {Check::invalid_exec, "gfx1100", 32, "v_cmpx_eq_u32 v0, v1\n s_endpgm", "v_cmpx_eq_u32 v0, v0\n s_endpgm"},
   {Check::invalid_scalar, "gfx1100", 32,
    "v_readlane_b32 s21, v0, s20\n s_endpgm", "v_readlane_b32 s21, v0, s0\n s_endpgm"},
+  {Check::invalid_scalar, "gfx1100", 32,
+   "s_movrels_b32 s20, s0\n s_endpgm", "s_mov_b32 m0, 0\n s_movrels_b32 s20, s0\n s_endpgm"},
+  {Check::invalid_scalar, "gfx1030", 32,
+   "s_setreg_b32 hwreg(HW_REG_MODE, 0, 4), s20\n s_endpgm", "s_setreg_b32 hwreg(HW_REG_MODE, 0, 4), s8\n s_endpgm"},
+  {Check::invalid_scalar, "gfx1030", 32,
+   "s_sendmsg sendmsg(MSG_INTERRUPT)\n s_endpgm", "s_mov_b32 m0, 0\n s_sendmsg sendmsg(MSG_INTERRUPT)\n s_endpgm"},
   {Check::invalid_scalar, "gfx1100", 32,
    "buffer_load_b32 v1, off, s[20:23], 0\n s_endpgm",
    "s_mov_b64 s[20:21], s[0:1]\n s_movk_i32 s22, 64\n s_mov_b32 s23, 0x31004000\n buffer_load_b32 v1, off, s[20:23], 0\n s_endpgm"},

@@ -119,6 +119,9 @@ struct Hazards::State {
   std::vector<Event> events;
   Range product;                   // of a WMMA directly in front
   bool compared = false;           // v_cmpx without a vector instruction behind it
+  bool nop = false;                // right in front
+  bool scratch_stores = false;     // since the last wait for all stores
+  bool given_back = false;         // MSG_DEALLOC_VGPRS has been sent
   uint8_t since_float_atomic = 3;  // wait states, at most 3
   std::bitset<128> masks;          // SGPRs that a vector instruction may still read as a mask
   std::bitset<128> overwritten;    // those of them that a scalar instruction wrote since
@@ -145,7 +148,7 @@ struct Hazards::State {
       range(e.results[1]);
     }
     range(product);
-    put(static_cast<uint8_t>(compared));
+    put(static_cast<uint8_t>(compared | nop << 1 | scratch_stores << 2 | given_back << 3));
     put(since_float_atomic);
     return bytes + masks.to_string() + overwritten.to_string();
   }
@@ -170,6 +173,7 @@ struct Hazards::Scan {
       return;
     }
     permlane(m);
+    registers_given_back(m);
     product(m);
     if (target.arch == Arch::gfx1100) transcendental(m);
     if (target.wave == 64) {
@@ -220,6 +224,23 @@ struct Hazards::Scan {
              "a v_cmpx stands in front of it with no other vector instruction (v_nop is none) between");
     if (m.compare_exec) state.compared = true;
     else if (m.valu && m.row->name != "v_nop") state.compared = false;
+  }
+
+  void registers_given_back(const Summary& m) {
+    const Row& row = *m.row;
+    constexpr int64_t dealloc_vgprs = 3;
+    if (state.given_back && (!m.reads.empty() || !m.writes.empty()))
+      report(m, Check::dealloc_vgprs, "the wave has given its vector registers back");
+    if (row.name == "s_sendmsg" && (m.immediate & 0xff) == dealloc_vgprs) {
+      if (!state.nop) report(m, Check::dealloc_vgprs, "s_nop must stand right in front of it");
+      if (state.scratch_stores)
+        report(m, Check::dealloc_vgprs,
+               "scratch is still being stored to; s_waitcnt_vscnt null, 0 must come first");
+      state.given_back = true;
+    }
+    state.nop = row.name == "s_nop";
+    if (row.name.starts_with("scratch_store")) state.scratch_stores = true;
+    if (row.name == "s_waitcnt_vscnt" && m.immediate == 0) state.scratch_stores = false;
   }
 
   void product(const Summary& m) {
