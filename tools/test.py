@@ -123,6 +123,24 @@ def show_matrix(tests, environment):
     sys.exit("doorbell: test --matrix: this build has no test program named 'matrix'")
 
 
+def show_coverage(tests, environment):
+    """How often each row of the instruction tables was executed on each emulated GPU; status 1 if one never was."""
+    for test in tests:
+        if test["name"] == "amd-rows":
+            environment = {**environment, **test["env"], "DOORBELL_COVERAGE": "1"}
+            ran = subprocess.run(test["cmd"], cwd=test["workdir"], env=environment, capture_output=True, text=True, check=False)
+            counts, gpus = {}, []
+            for gpu, row, count in re.findall(r"^(gfx\w+) (\w+) (\d+)$", ran.stdout, re.M):
+                counts.setdefault(row, {})[gpu] = count
+                gpus += [gpu] if gpu not in gpus else []
+            for row, columns in counts.items():
+                print(f"{row:36}" + "".join(f"{gpu} {columns[gpu]:>8}   " if gpu in columns else 18 * " " for gpu in gpus).rstrip())
+            if ran.returncode:
+                print(ran.stdout + ran.stderr, file=sys.stderr)
+            return ran.returncode
+    sys.exit("doorbell: test --coverage: this build has no test program named 'amd-rows'")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="doorbell test", description="Runs the tests and adds them up.",
                                      epilog="DOORBELL_NIGHTLY=1 makes the sweeps exhaustive (hours). "
@@ -131,6 +149,8 @@ def main():
     parser.add_argument("-j", metavar="N", type=int, default=len(os.sched_getaffinity(0)), help="programs side by side")
     parser.add_argument("-v", action="store_true", help="print all that the programs print")
     parser.add_argument("--matrix", action="store_true", help="print the table of op x dtype x device")
+    parser.add_argument("--coverage", action="store_true",
+                        help="print how often the rows of the AMD instruction tables are executed")
     parser.add_argument("--share", metavar="I/N", help="only every Nth of the compiled programs, beginning with the Ith; "
                                                        "they are built first")
     parser.add_argument("--list", action="store_true", help="print the test programs")
@@ -145,6 +165,8 @@ def main():
     environment["DOORBELL_BUILD"] = str(arguments.build)
     if arguments.matrix:
         sys.exit(show_matrix(tests, environment))
+    if arguments.coverage:
+        sys.exit(show_coverage(tests, environment))
     if arguments.list:
         sys.exit(print("\n".join(sorted(test["name"] for test in tests))))
 

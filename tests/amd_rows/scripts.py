@@ -255,6 +255,56 @@ script("s_call_b64", "s_getpc_b64 s[10:11]\ns_call_b64 s[14:15], 1\ns_movk_i32 s
        "s_mov_b64 s[10:11], 0\ns_mov_b64 s[14:15], 0\ns_cmp_eq_u32 s10, 1",
        both(cleared(10, 11, 14, 15), lambda before, want: (want.s.__setitem__((0, 20), 4), want.scc.__setitem__(0, 0))))
 
+# s_rfe_b64 goes where s_setpc_b64 goes, and leaves the privilege that nothing here has.
+script("s_rfe_b64", f"{JUMP}s_rfe_b64 s[10:11]\ns_movk_i32 s12, 0x11\ns_mov_b64 s[10:11], 0\ns_cmp_eq_u32 s10, 1",
+       both(cleared(10, 11), lambda before, want: want.scc.__setitem__(0, 0)))
+for name in ("s_endpgm_saved", "s_endpgm_ordered_ps_done"):
+    script(name, f"{name}\n{MARK}", lambda before, want: None, gpus="gfx10" if "ordered" in name else "gfx1")
+
+# ---- a loop over the halves of a wave64: the guides' pseudocode, whose passes are those of halves with lanes ----
+
+
+def subvector(before, want):
+    low, high = int(before.s[0, EXEC]), int(before.s[0, EXEC + 1])
+    if low == 0 and high == 0:
+        return
+    put(want, 5, [int(a) + int(b) for a, b in zip(before.v[0, 5], before.v[0, 6])])
+    want.s[0, 10] = low if low and high else 0
+
+
+def halves(s, rng):
+    if rng.random() < 0.5:
+        s.s[0, EXEC + int(rng.integers(0, 2))] = 0
+    if s.mask(0, EXEC) == 0:
+        s.s[0, EXEC] = 5
+
+
+LOOP = "s_subvector_loop_begin s10, 2\nv_add_nc_u32 v5, v5, v6\ns_subvector_loop_end s10, -2"
+for name in ("s_subvector_loop_begin", "s_subvector_loop_end"):
+    for _ in range(4):
+        script(name, LOOP, subvector, halves, lanes=(64,))
+script("s_subvector_loop_begin", LOOP, subvector, lambda s, rng: s.set_mask(0, EXEC, 0), lanes=(64,))
+
+# ---- messages, traps and clocks ----
+
+for name, text in (("s_sendmsg", "s_sendmsg sendmsg(MSG_INTERRUPT)"), ("s_trap", "s_trap 3"),  # a debugger's
+                   ("s_atc_probe", "s_atc_probe 7, s[10:11], 0x10"), ("s_atc_probe_buffer", "s_atc_probe_buffer 7, s[8:11], 0x10")):
+    script(name, f"{text}\ns_waitcnt lgkmcnt(0)", lambda before, want: None)
+# A clock read later is no earlier; both are cleared then.
+LATER = ("{0}\ns_waitcnt lgkmcnt(0)\n{1}\ns_waitcnt lgkmcnt(0)\ns_sub_u32 s10, s12, s10\ns_subb_u32 s11, s13, s11\n"
+         "s_lshr_b32 s20, s11, 31\ns_mov_b64 s[10:11], 0\ns_mov_b64 s[12:13], 0\ns_cmp_eq_u32 s10, 1")
+LATER_IS_LATER = both(cleared(10, 11, 12, 13, 20), lambda before, want: want.scc.__setitem__(0, 0))
+for name in ("s_memtime", "s_memrealtime"):
+    script(name, LATER.format(f"{name} s[10:11]", f"{name} s[12:13]"), LATER_IS_LATER, gpus="gfx10")
+script("s_sendmsg_rtn_b64", LATER.format(*(f"s_sendmsg_rtn_b64 s[{d}], sendmsg(MSG_RTN_GET_REALTIME)" for d in ("10:11", "12:13"))),
+       LATER_IS_LATER, gpus="gfx11")
+# Of 32 bits, the low half: what has passed since is less than the 64 bits' reading says, which is the later one.
+script("s_sendmsg_rtn_b32",
+       "s_sendmsg_rtn_b32 s10, sendmsg(MSG_RTN_GET_REALTIME)\ns_waitcnt lgkmcnt(0)\n"
+       "s_sendmsg_rtn_b64 s[12:13], sendmsg(MSG_RTN_GET_REALTIME)\ns_waitcnt lgkmcnt(0)\n"
+       "s_sub_u32 s10, s12, s10\ns_lshr_b32 s20, s10, 31\ns_mov_b32 s10, 0\ns_mov_b64 s[12:13], 0\ns_cmp_eq_u32 s10, 1",
+       both(cleared(10, 12, 13, 20), lambda before, want: want.scc.__setitem__(0, 0)), gpus="gfx11")
+
 # ---- hardware registers: a field of MODE read and written ----
 
 
