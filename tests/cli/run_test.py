@@ -117,6 +117,11 @@ class Mistakes(Case):
         result = self.run_it(raw=[self.model, "-n", "1", "-p", b"ab\xffc"])
         self.assert_one_line(result, "byte 2", "0xff", "UTF-8")
 
+    def test_conversation_that_is_not_utf8(self):
+        for line, byte, found in (b"ab\xffc\n", 2, "0xff"), (b"\xed\xa0\x80\n", 0, "0xed"), (b"ab\xe2\x82", 2, "0xe2"):
+            with self.subTest(line=line):
+                self.assert_one_line(self.run_it(self.model, "-i", "-n", 1, stdin=line), f"byte {byte}", found, "UTF-8")
+
     def test_prompt_longer_than_the_context(self):
         self.assert_one_line(self.run_it(self.model, "-n", 1, "-p", "a" * 100_000), "prompt: ", "the context holds 64")
         self.assert_one_line(self.run_it(self.model, "-n", 1, "-c", 16, "-p", "xyzzy" * 4), "the context holds 16")
@@ -254,6 +259,25 @@ class HostileModels(Case):
         for value in math.nan, math.inf, 3e38:
             path.write_bytes(tiny_model(fill=value))
             self.assert_good(self.run_it(path, "-n", 3, "-p", "ab"))
+
+
+class HostileFiles(Case):
+    """What tests/load/make_corpus.py writes, as models: files that are no good GGUF."""
+
+    def test_each_is_one_line_that_names_file_and_byte(self):
+        corpus = self.folder / "corpus"
+        subprocess.run([sys.executable, HERE.parent / "load/make_corpus.py", corpus], check=True)
+        refused = 0
+        for reader, name, expected in (line.split("\t") for line in (corpus / "index").read_text().splitlines()):
+            if reader != "gguf" or expected == "ok":
+                continue
+            refused += 1
+            with self.subTest(name=name):
+                limit = 1 << 30
+                result = self.run_it(corpus / name, "-n", 1, "-p", "ab",
+                                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+                self.assert_one_line(result, corpus / name, ": at byte ", ": found ", ", expected ", expected)
+        self.assertGreaterEqual(refused, 100)
 
 
 class Disks(Case):

@@ -1,6 +1,6 @@
 // Every op x dtype x device is a test. `--matrix` prints them as a table instead, and ends with 1 if a cell
-// fails: + it computes what it should, - the op is not defined on the type, X it fails (with its reason
-// below).
+// fails or is absent: + it computes what it should, - the op is not defined on the type, X it fails (with its
+// reason below).
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -44,25 +44,43 @@ std::string cell_name(const testing::TestParamInfo<Cell>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Cells, Matrix, testing::ValuesIn(cells()), cell_name);
 
-// How many cells there must be, counted another way: what numeric.h defines, and the forms of kernel-free
-// ops.
-TEST(MatrixTable, HasACellForAllThatIsDefined) {
-  size_t types = dtype::all().size(), integers = 0, defined_cells = 0;
+// How many cells a device must have, counted another way: what numeric.h defines, and the forms of
+// kernel-free ops.
+size_t defined_cells() {
+  size_t types = dtype::all().size(), integers = 0, cells = 0;
   for (const auto& [text, t] : dtype::all()) {
     integers += t.is_int();
     for (const OpRow& r : op_table()) {
-      if (r.cls == OpClass::Alu) defined_cells += defined(r.op, t) && r.op != Op::Cast && r.op != Op::Bitcast;
-      defined_cells += reduces(r.op) && defined(r.op, t);
+      if (r.cls == OpClass::Alu) cells += defined(r.op, t) && r.op != Op::Cast && r.op != Op::Bitcast;
+      cells += reduces(r.op) && defined(r.op, t);
     }
   }
   size_t whole = 0;  // ops on all types alike
   for (const OpRow& r : op_table())
     whole += (r.cls == OpClass::Movement || r.cls == OpClass::Memory || r.cls == OpClass::Leaf) &&
              r.op != Op::Reduce && r.op != Op::Sink && r.op != Op::Symbol && r.op != Op::Iota;
-  const size_t each = defined_cells + whole * types + types * types +
-                      types * (types - 1) /* bitcasts, not to bool */ + 2 * integers /* iota, gather by */ +
-                      1 /* symbol */;
-  EXPECT_EQ(cells().size(), each * test_devices().size());
+  return cells + whole * types + types * types + types * (types - 1) /* bitcasts, not to bool */ +
+         2 * integers /* iota, gather by */ + 1 /* symbol */;
+}
+size_t absent_cells(std::span<const MatrixRow> rows) {
+  size_t cells = 0;
+  for (const MatrixRow& row : rows)
+    for (const auto& column : dtype::all()) cells += row.has(row, column.dtype);
+  return defined_cells() - cells;
+}
+
+TEST(MatrixTable, HasACellForAllThatIsDefined) {
+  EXPECT_EQ(absent_cells(matrix_rows()), 0u);
+  EXPECT_EQ(cells().size(), defined_cells() * test_devices().size());
+}
+
+TEST(MatrixTable, MissesEachRowThatIsAbsent) {
+  const std::vector<MatrixRow> rows = matrix_rows();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<MatrixRow> others = rows;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+    EXPECT_NE(absent_cells(others), 0u) << rows[i].name;
+  }
 }
 
 int print_matrix() {
@@ -87,6 +105,11 @@ int print_matrix() {
       fmt::print("\n");
       std::fflush(stdout);
     }
+  }
+  if (size_t absent = absent_cells(matrix_rows())) {
+    reasons += fmt::format("{} cells that are defined are absent on each device\n", absent);
+    failed += absent * test_devices().size();
+    count += absent * test_devices().size();
   }
   fmt::print("{}matrix: {} passed, {} failed\n", reasons, count - failed, failed);
   return failed != 0;
