@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "reference"))
 
-from tiny_model import ARRAY, F32, STRING, TENSORS, U32, tiny_model  # noqa: E402
+from tiny_model import ARRAY, BLOCKS, F32, STRING, TENSORS, U32, tiny_model  # noqa: E402
 
 PROGRAM = Path(os.environ["DOORBELL_BUILD"]) / "tools/doorbell"
 STORIES = HERE.parent.parent.parent / "shared/data/stories260K"
@@ -90,6 +90,18 @@ class Stories(Case):
 class Mistakes(Case):
     def test_the_tiny_model_itself_runs(self):
         self.assert_good(self.run_it(self.model, "-p", "ab", "-n", 3))
+
+    def test_eight_bit_activations_give_the_same_text_on_any_number_of_threads(self):
+        path = self.folder / "blocks.gguf"
+        for blocks in BLOCKS:
+            path.write_bytes(tiny_model(blocks=blocks))
+            texts = []
+            for threads in 1, 2, 5:
+                result = self.run_it(path, "--act", "q8", "-p", "ab", "-n", 20, "--temp", 1, "-s", 3, "-t", threads)
+                self.assert_good(result)
+                texts.append(result.stdout)
+            self.assertEqual(texts, texts[:1] * 3, blocks)
+            self.assertGreater(len(texts[0]), 20)
 
     def test_missing_file(self):
         self.assert_one_line(self.run_it(self.folder / "absent.gguf"), self.folder / "absent.gguf", "no such file")

@@ -46,9 +46,17 @@ def elements(dims):
     return count
 
 
-def tiny_model(keys=None, tensors=None, fill=None):
+# Type number, and a block of 32 random weights of a size that matrices have: scale, perhaps offset, numbers.
+BLOCKS = {
+    "Q4_0": (2, lambda numbers: struct.pack("<e", numbers.uniform(0.01, 0.1)) + numbers.randbytes(16)),
+    "Q4_1": (3, lambda numbers: struct.pack("<ee", numbers.uniform(0.01, 0.1), numbers.uniform(-1, 0)) + numbers.randbytes(16)),
+    "Q8_0": (8, lambda numbers: struct.pack("<e", numbers.uniform(0.001, 0.01)) + numbers.randbytes(32)),
+}
+
+
+def tiny_model(keys=None, tensors=None, fill=None, blocks=None):
     """The file's bytes. `keys` and `tensors` replace entries, or add them; None as a value removes one. `fill` is the
-    value of every weight; without it they are random."""
+    value of every weight; without it they are random. `blocks` is the type of the matrices."""
     keys = {**KEYS, **(keys or {})}
     tensors = {**TENSORS, **(tensors or {})}
     pairs = [pair(key, *content) for key, content in keys.items() if content is not None] + spm()
@@ -57,13 +65,21 @@ def tiny_model(keys=None, tensors=None, fill=None):
     for name, dims in tensors.items():
         if dims is None:
             continue
-        descriptions.append(tensor(name, dims, 0, len(data)))
         count = elements(dims)
-        values = [numbers.uniform(-1, 1) if fill is None else fill for _ in range(count)]
-        data += struct.pack(f"<{count}f", *values)
+        if blocks and len(dims) == 2:
+            number, block = BLOCKS[blocks]
+            descriptions.append(tensor(name, dims, number, len(data)))
+            data += b"".join(block(numbers) for _ in range(count // 32))
+        else:
+            descriptions.append(tensor(name, dims, 0, len(data)))
+            values = [numbers.uniform(-1, 1) if fill is None else fill for _ in range(count)]
+            data += struct.pack(f"<{count}f", *values)
         data += bytes(-len(data) % 32)
     body = b"GGUF" + struct.pack("<IQQ", 3, len(descriptions), len(pairs)) + b"".join(pairs) + b"".join(descriptions)
     return body + bytes(-len(body) % 32) + data
 
 
-__all__ = ["ARRAY", "F32", "STRING", "U32", "TENSORS", "tiny_model"]
+__all__ = ["ARRAY", "BLOCKS", "F32", "STRING", "U32", "TENSORS", "tiny_model"]
+
+if __name__ == "__main__":  # tiny_model.py FILE TYPE
+    Path(sys.argv[1]).write_bytes(tiny_model(blocks=sys.argv[2]))

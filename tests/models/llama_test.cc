@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "driver/cpu/device.h"
 #include "runtime/load/tokenizer.h"
 #include "tests/matrix/devices.h"
 #include "tests/models/expected.h"
+#include "tests/scratch_folder.h"
 #include "tools/targets.h"
 
 namespace doorbell {
@@ -219,6 +221,33 @@ TEST_F(Story, ModelDeviceGivesTheBitsOfTheCpu) {
     EXPECT_EQ(single[0].size(), 4u * 512);
     EXPECT_TRUE(single[0] == single[1]) << type << ", token by token";
     EXPECT_TRUE(batch[0] == batch[1]) << type << ", as one batch";
+  }
+}
+
+// A model of one layer and random weights, in a file that tests/cli/tiny_model.py wrote.
+TEST(TinyModel, EightBitActivationsGiveTheBitsOfTheCpuOnTheModelDevice) {
+  ScratchFolder folder;
+  for (const char* type : {"Q4_0", "Q4_1", "Q8_0"}) {
+    const auto path = folder / "tiny.gguf";
+    const std::string command =
+        fmt::format("/usr/bin/env python3 '{}' '{}' {}", DOORBELL_TINY_MODEL, path.string(), type);
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    std::vector<int32_t> ids{1};
+    while (ids.size() < 64) ids.push_back(3 + ids.back() * 37 % 256);
+    std::vector<float> single[2], batch[2], plain;
+    TestDevice* devices[] = {&cpu(), &model_device()};
+    for (int i = 0; i < 2; ++i) {
+      Llama model = load(path, *devices[i], {.activations = Activations::q8});
+      check(model.append(std::span(ids).first(4), &single[i]));
+      model.rewind(0);
+      check(model.append(ids));
+      batch[i].assign(model.logits().begin(), model.logits().end());
+    }
+    EXPECT_EQ(single[0].size(), 4u * 263);
+    EXPECT_TRUE(single[0] == single[1]) << type << ", token by token";
+    EXPECT_TRUE(batch[0] == batch[1]) << type << ", as one batch";
+    check(load(path).append(std::span(ids).first(4), &plain));
+    EXPECT_FALSE(single[0] == plain) << type << ": 8 bits were not used";
   }
 }
 
