@@ -320,6 +320,20 @@ class Disks(Case):
         finally:
             subprocess.run(["umount", full], check=True)
 
+    def test_entry_that_fits_in_part_only_is_left_out(self):
+        expected = self.text()
+        whole = {path.name: path.stat().st_size for path in self.kernels(self.folder / "cache")}
+        shutil.rmtree(self.folder / "cache")
+        limit = sorted(whole.values())[len(whole) // 2]
+        # A file that would grow beyond the limit fails to, as on a full disk; without the signal that comes with it.
+        result = self.run_it(self.model, "-n", 20, "--temp", 0, restore_signals=False, preexec_fn=lambda: (
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
+        self.assert_good(result)
+        self.assertEqual(result.stdout, expected)
+        left = {path.name: path.stat().st_size for path in self.kernels(self.folder / "cache")}
+        self.assertEqual(left, {name: size for name, size in whole.items() if size <= limit})
+        self.assertLess(len(left), len(whole))
+
     @staticmethod
     def kernels(cache):
         return [path for path in (cache / "doorbell/kernels").glob("**/*") if path.is_file()] if cache.is_dir() else []
