@@ -128,7 +128,7 @@ class Machine(Emulator):
 
     def _begin(self, _, wave):
         w = wave.contents
-        i, s = w.workgroup[0], self.state
+        i, s = w.workgroup[0] * self.group + w.wave, self.state
         ctypes.memmove(w.vgpr, s.v[i].ctypes.data, s.v[i].nbytes)
         ctypes.memmove(w.sgpr, s.s[i].ctypes.data, s.s[i].nbytes)
         ctypes.memmove(w.scc, s.scc[i:].ctypes.data, 4)
@@ -136,20 +136,21 @@ class Machine(Emulator):
 
     def _end(self, _, wave):
         w = wave.contents
-        i, s = w.workgroup[0], self.result
+        i, s = w.workgroup[0] * self.group + w.wave, self.result
         ctypes.memmove(s.v[i].ctypes.data, w.vgpr, s.v[i].nbytes)
         ctypes.memmove(s.s[i].ctypes.data, w.sgpr, s.s[i].nbytes)
         ctypes.memmove(s.scc[i:].ctypes.data, w.scc, 4)
         ctypes.memmove(s.mode[i:].ctypes.data, w.mode, 4)
 
-    def execute(self, address, state, lds_bytes=0, private_bytes=0):
-        """The registers after the program at `address`; a fault of it is a RuntimeError."""
+    def execute(self, address, state, lds_bytes=0, private_bytes=0, group=1):
+        """The registers after the program at `address`, in workgroups of so many waves; a fault of it is a RuntimeError."""
+        self.group = group
         self.state, self.result = state, state.copy()
         waves, lanes = state.v.shape[0], state.lanes
         rsrc1 = (VGPRS // (8 if lanes == 32 else 4) - 1) | 15 << 6 | 0xf0 << 12 | 1 << 21 | 1 << 23 | 1 << 29 | 1 << 30
         launch = Launch(struct_bytes=ctypes.sizeof(Launch), code=address, rsrc1=rsrc1,
                         rsrc2=(1 if private_bytes else 0) | 1 << 7, wave64=int(lanes == 64), grid=(waves * lanes, 1, 1),
-                        workgroup=(lanes, 1, 1), lds_bytes=lds_bytes, private_bytes=private_bytes,
+                        workgroup=(group * lanes, 1, 1), lds_bytes=lds_bytes, private_bytes=private_bytes,
                         begin=ctypes.cast(self.begin, c_void_p), end=ctypes.cast(self.end, c_void_p))
         status = self.lib.doorbell_emu_run(self.handle, ctypes.byref(launch), ctypes.byref(self.fault))
         if status == 1:

@@ -28,7 +28,7 @@ import packed  # noqa: E402
 import salu  # noqa: E402
 import scripts  # noqa: E402
 import valu  # noqa: E402
-from machine import Machine, assemble  # noqa: E402
+from machine import EXEC, Machine, State, assemble  # noqa: E402
 from names import mnemonic  # noqa: E402
 
 NIGHTLY = os.environ.get("DOORBELL_NIGHTLY") == "1"
@@ -164,6 +164,31 @@ class Rows:
         for name in failures:
             print(f"{self.gpu} {name}: {len(failures[name])} wrong: {failures[name][0]}")
         self.assertEqual(len(failures), 0, "rows")
+
+    def test_barriers_part_what_waves_do_before_and_behind_them(self):
+        waves, rng = 8, self.rng("barrier")
+        for lanes in (32, 64):
+            # Late waves sleep; each reads behind the barrier what the next one wrote before it, twice over.
+            store, load, group = mnemonic("ds_store_b32", self.gpu), mnemonic("ds_load_b32", self.gpu), 4
+            part = "\n".join((f"{store} v5, v7", "s_cmp_lg_u32 s10, 0", "s_cbranch_scc0 1", "s_sleep 20", "s_waitcnt lgkmcnt(0)",
+                              "s_barrier", f"{load} v8, v6", "s_waitcnt lgkmcnt(0)", "s_barrier"))
+            code, = assemble([f"{part}\nv_add_nc_u32 v7, v8, v7\n{part}\ns_endpgm"], self.gpu, lanes)
+            before = State(waves, lanes)
+            before.s[:, EXEC] = 0xffffffff
+            before.s[:, EXEC + 1] = 0xffffffff if lanes == 64 else 0
+            before.s[:, 10] = rng.integers(0, 2, waves)
+            before.v[:, 7] = rng.integers(0, 1 << 32, (waves, lanes))
+            for wave in range(waves):
+                at = wave % group, (wave + 1) % group
+                before.v[wave, 5], before.v[wave, 6] = (4 * (w * lanes + np.arange(lanes)) for w in at)
+            count = self.machine.count("s_barrier")
+            got = self.machine.execute(self.machine.load([code])[0], before, lds_bytes=4 * group * lanes, group=group)
+            beside = [wave // group * group + (wave + 1) % group for wave in range(waves)]
+            first = before.v[beside, 7]
+            sums = before.v[:, 7] + first
+            np.testing.assert_array_equal(got.v[:, 7], sums)
+            np.testing.assert_array_equal(got.v[:, 8], sums[beside])
+            self.assertEqual(self.machine.count("s_barrier") - count, 4 * waves)
 
     def test_refused_rows_are_refused_by_name(self):
         for name, (text, why) in REFUSED.items():
