@@ -393,10 +393,13 @@ TEST(Queue, PollsMemoryThatAPacketWaitsForWithBackOff) {
   ring.submit(AqlRing::barrier(aql::Type::barrier_and, {signal}));
   std::this_thread::sleep_for(500ms);
   uint64_t before = process_nanoseconds();
+  long sleeps_before = process_sleeps();
   std::this_thread::sleep_for(2s);
   double share = static_cast<double>(process_nanoseconds() - before) / 2e9;
-  printf("waiting for memory: %.4f %% of a core\n", share * 100);
-  EXPECT_LT(share, 0.005);
+  long sleeps = process_sleeps() - sleeps_before;
+  printf("waiting for memory: %ld wake-ups in 2 s, %.4f %% of a core\n", sleeps, share * 100);
+  EXPECT_LE(sleeps, 110);  // naps have grown to 20 ms by then
+  EXPECT_LT(share, 0.1);
   auto begin = std::chrono::steady_clock::now();
   __atomic_store_n(&rig.at<aql::Signal>(signal)->value, 0, __ATOMIC_RELEASE);
   ASSERT_TRUE(ring.done());

@@ -428,7 +428,7 @@ class Checks(Launcher):
         self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (1, "1 passed, 0 failed"),
                          result.stdout + result.stderr)
         self.assertIn("fuzz-amd-mini: exit status", result.stdout)
-        self.assertIn("tools/check: FAILED: fuzz", result.stdout)
+        self.assertIn("tools/check: FAILED: fuzz_share", result.stdout)
 
     def test_ci_fails_when_a_sanitizer_objects_though_the_tests_pass(self):
         (self.checkout / "mini_test.cc").write_text(
