@@ -14,7 +14,7 @@ constexpr CheckRow rows[] = {
   {Check::unmapped, "unmapped", FaultKind::memory, "an access to an address that is not mapped", "Linux kfd_events.c: memory exception"},
   {Check::permission, "permission", FaultKind::memory, "an access that the mapping forbids", "Linux kfd_events.c: memory exception"},
   {Check::fetch_unmapped, "fetch-unmapped", FaultKind::memory, "instruction fetch from an address that is not mapped or not executable", "RDNA3 ISA 2.2, 4; Linux kfd_events.c"},
-  {Check::misaligned, "misaligned", FaultKind::memory, "an atomic or scalar access whose address is not a multiple of its size", "RDNA3 ISA 10.6.2, 8.1.8; AMDGPUUsage: unaligned-access-mode"},
+  {Check::misaligned, "misaligned", FaultKind::memory, "an atomic, or a packet's word, at an address that is no multiple of its size", "RDNA3 ISA 10.6.2; AMDGPUUsage: unaligned-access-mode"},
   {Check::lds_bounds, "lds-bounds", FaultKind::aperture, "an LDS access beyond what the workgroup allocated", "RDNA3 ISA 12.1, 3.6.3: out of range"},
   {Check::scratch_bounds, "scratch-bounds", FaultKind::aperture, "a scratch access beyond the wave's scratch space", "RDNA3 ISA 10.6.3"},
   {Check::illegal_instruction, "illegal-instruction", FaultKind::illegal, "words that are no instruction of this GPU", "RDNA3 ISA 4.4: STATUS, TRAPSTS.ILLEGAL_INST"},
