@@ -573,13 +573,15 @@ void work(Job& job) {
     }
     if (endurance.due(after - before)) {
       if (!endurance.look(job, groups, context, spare)) break;
-      auto over = std::stable_partition(groups.begin(), groups.end(),
-                                        [](const auto& one) { return one->running != 0; });
-      for (auto it = over; it != groups.end(); ++it) {
+      for (auto it = groups.begin(); it != groups.end();) {
+        if ((*it)->running != 0) {
+          ++it;
+          continue;
+        }
         retire(job, **it);
         spare.push_back(std::move(*it));
+        it = groups.erase(it);
       }
-      groups.erase(over, groups.end());
       if (groups.empty()) continue;
     }
     // It has had its time; the next one's turn, which may be a new one.
