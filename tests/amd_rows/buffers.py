@@ -9,13 +9,12 @@ Left out, because no guide says what happens: integers that do not fit their for
 components than the format has, accesses that gfx10 begins in range and ends outside."""
 
 import functools
-import re
 
 import gmpy2
 
 from floats import F16, F32, Accept, convert
-from machine import State, assemble
-from memory import FLAT_OPS, MASK32, WINDOW, Access, Denormals, Transfer
+from machine import assemble
+from memory import FLAT_OPS, MASK32, WINDOW, Access, Transfer
 from names import mnemonic
 from operands import kind, pattern, sign_extend
 from valu import span

@@ -6,7 +6,7 @@ import math
 
 import gmpy2
 
-from floats import BF16, F16, F32, F64, ZERO, Accept, convert, to_integer
+from floats import F16, F32, F64, ZERO, Accept, convert, to_integer
 from operands import sign_extend
 from valu import Row
 

@@ -117,7 +117,6 @@ def integer_atomics(bits):
 
 
 ORDERLESS = ("add_u", "sub_u", "min_", "max_", "and_", "or_", "xor_")  # whatever the order of lanes, the same in the end
-NO_SUM = ("add_f", "min_f", "max_f")
 
 # ---- cases ----
 
@@ -175,10 +174,8 @@ class Access:
     def places(self, nbytes, align, low=0, high=None):
         """For each lane the offset of bytes of its own in [low, high)."""
         high = (64 * self.lanes) if high is None else high
-        slot = (high - low) // self.lanes
         order = self.rng.permutation(self.lanes)
-        step = align or 1
-        first = -(-low // 16) * 16
+        step, first = align, -(-low // 16) * 16
         slot = (high - first) // self.lanes // step * step
         return [int(first + order[lane] * slot + self.rng.integers(0, (slot - nbytes) // step + 1) * step)
                 for lane in range(self.lanes)]
@@ -442,7 +439,6 @@ class DsCase(Transfer):
         align = op.nbytes if op.what == "atomic" else self.alignment(op.nbytes)
         self.at = [self.origin + x for x in self.places(op.nbytes, align)]
         if self.orderless:
-            self.returns_any = True
             self.at = [self.at[lane // 4] for lane in range(self.lanes)]
         for lane in self.enabled():
             s.v[0, self.address, lane] = self.at[lane] - self.offset
@@ -465,17 +461,14 @@ class DsTwo(Access):
         self.n = 2 if name.endswith("b64") else 1
         self.unit = 4 * self.n * (64 if "stride64" in name else 1)
         self.stores, self.returns = "store" in name, "load" in name or "rtn" in name
-        # The bytes that base addresses spread over, and where the two lie: apart.
-        spread = 4 * self.n * lanes
         self.origin = int(rng.integers(0, (LDS_BYTES - 64 * lanes) // 256 + 1)) * 256
-        parts = 64 * lanes // max(self.unit, 4 * self.n)
+        # Base addresses and offsets of which no two lanes and no two addresses meet.
         if "stride64" in name:
-            a, b = (int(x) for x in rng.permutation(parts)[:2])
+            a, b = (int(x) for x in rng.permutation(64 * lanes // self.unit)[:2])
             self.bases = [4 * self.n * int(x) for x in rng.permutation(64)[:lanes]]
         else:
             a, b = 2 * int(rng.integers(0, 8)), 2 * int(rng.integers(0, 8)) + 1
             self.bases = [8 * self.n * int(x) for x in rng.permutation(lanes)]
-        assert spread
         if rng.random() < 0.5:
             a, b = b, a
         self.down = int(rng.integers(0, min(self.origin // self.unit, 255 - max(a, b)) + 1))  # further offsets, lower bases
@@ -686,8 +679,6 @@ class FlatCase(Transfer):
             address = self.at[lane] - self.offset - common
             if self.segment != "scratch":
                 address += base[self.space[lane]]
-            elif self.form == "sv" or self.form == "v":
-                assert address >= 0 or self.offset > 0
             if "v" in self.form:
                 self.put(s, self.address, lane, 2 if self.segment != "scratch" and self.form == "v" else 1, address)
         self.fill_data(s, self.space, self.at)

@@ -9,7 +9,7 @@ from floats import BF16, F16, F32, Accept
 from machine import EXEC, VCC, State
 from meaning import ADD, SUB, mask, maximum, minimum
 from operands import inline, kind, literal, pattern, patterns, sign_extend
-from valu import Case, Row, Source, span
+from valu import Case, Row, span
 
 ROWS = {}
 

@@ -1,5 +1,5 @@
-"""Rows of the instruction tables against their meaning as AMD's manuals give it (meaning.py, salu.py, packed.py), on
-edge cases and random operands, in every encoding that llvm-mc-19 knows.
+"""Rows of the instruction tables against their meaning as AMD's manuals give it (meaning.py, salu.py, packed.py, memory.py,
+buffers.py, scripts.py), on edge cases and random operands, in every encoding that llvm-mc-19 knows.
 
 A run takes a few texts of each row and encoding, always the same; DOORBELL_NIGHTLY=1 takes many, with a fresh
 seed. DOORBELL_SEED repeats a run, DOORBELL_ROWS=NAME picks rows, DOORBELL_COVERAGE=1 prints how often each ran."""

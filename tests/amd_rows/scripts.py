@@ -1,10 +1,8 @@
 """Rows that are no function of one lane's operands: a text with its registers, and what it does to them. Sources as in
 meaning.py."""
 
-import numpy as np
-
 from machine import EXEC, M0, VCC, State
-from operands import kind, pattern, sign_extend
+from operands import kind, pattern
 
 ALL = []
 

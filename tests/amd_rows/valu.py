@@ -333,12 +333,8 @@ class Case:
                     masks[i] |= int(result or 0) << lane
                     continue
                 register, result = self.to[i], self._finish(k, result)
-                shift, width = 0, max(k.total, 16)
                 if isinstance(result, Accept):
-                    if self.dst_select:
-                        shift, width = self.dst_select[0], 0
-                    else:
-                        shift = 16 * self.half if k.total == 16 else 0
+                    shift = self.dst_select[0] if self.dst_select else 16 * self.half if k.total == 16 else 0
                     open_ends.append((register, lane, shift, k.total, result, self.dst_select, self.dst_unused))
                     continue
                 if self.dst_select:
