@@ -295,8 +295,8 @@ Tensor by_network(const Tensor& x, int axis, bool descending, int64_t count) {
 }
 
 Tensor first_in_order(const Tensor& x, int axis, bool descending, int64_t count) {
-  constexpr int64_t ranked =
-      512;  // four rows on Zen 3: 0.3 ms, and 1.4 ms by the network; of 4096, 15 ms and 3.3 ms
+  // Four rows of 512 on Zen 3 take 0.3 ms by rank and 1.4 ms by the network, of 4096 15 ms and 3.3 ms.
+  constexpr int64_t ranked = 512;
   return (x.dim(axis).size <= ranked ? by_rank : by_network)(x, axis, descending, count);
 }
 
