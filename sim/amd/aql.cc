@@ -137,6 +137,9 @@ Step AqlQueue::advance() {
   Step result = ran_ ? Step::done : execute();
   if (result != Step::done || stop.load(std::memory_order_relaxed)) return result;
   ran_ = true;
+  aql::Header header{static_cast<uint16_t>(slot_.dwords[0])};
+  if (header.type() != static_cast<uint8_t>(aql::Type::kernel_dispatch))
+    machine.caches.acquire(header.acquire());
   return complete();
 }
 
@@ -402,6 +405,7 @@ Step AqlQueue::kernel_dispatch() {
                   fmt::format("the kernel descriptor asks for {} user SGPRs, its RSRC2 counts {}",
                               work.user_sgprs.size(), declared));
 
+  machine.caches.acquire(aql::Header{packet.header}.acquire());
   started_at_ = gpu_ticks();
   Step result = launch(work, read_);
   if (result != Step::done) return result;

@@ -49,7 +49,10 @@ void* Bus::locate(uint64_t va, uint64_t bytes, Access access) {
     va -= va % bytes;  // hardware drops the bits
   }
   const Region* region = reader_.find(va, bytes, access);
-  if (region) return region->at(va);
+  if (region) {
+    if (access & access_write) caches_.written(va, bytes);
+    return region->at(va);
+  }
   miss(va, bytes, access);
   return nullptr;
 }
@@ -63,7 +66,9 @@ void Bus::read(uint64_t va, std::span<std::byte> to) {
 
 void Bus::write(uint64_t va, std::span<const std::byte> from) {
   uint64_t missing = va;
-  if (failed() || reader_.write(va, from, &missing)) return;
+  if (failed()) return;
+  caches_.written(va, from.size());
+  if (reader_.write(va, from, &missing)) return;
   miss(missing, va + from.size() - missing, access_write);
 }
 
@@ -74,6 +79,7 @@ std::byte* Bus::stretch(uint64_t va, Access access, uint64_t& bytes) {
     return nullptr;
   }
   bytes = std::min(bytes, region->end() - va);
+  if (access & access_write) caches_.written(va, bytes);
   return region->at(va);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/amd/caches.h"
 #include "sim/amd/fault.h"
 #include "sim/amd/vm.h"
 
@@ -18,7 +19,7 @@ namespace doorbell::sim::amd {
 
 class Bus {
  public:
-  Bus(Vm& vm, const Strict& strict) : reader_(vm), strict_(strict) {}
+  Bus(Vm& vm, const Strict& strict, Caches& caches) : reader_(vm), strict_(strict), caches_(caches) {}
 
   // Brackets every use, see Vm::Reader. A thread that sleeps or runs waves is offline.
   void online() { reader_.online(); }
@@ -85,6 +86,7 @@ class Bus {
 
   Vm::Reader reader_;
   const Strict& strict_;
+  Caches& caches_;
   const char* purpose_ = "";
   Fault fault_;
 };

@@ -20,7 +20,8 @@
 
 namespace doorbell::sim::amd {
 
-struct Gpu;  // sim/amd/gpu.h
+class Caches;  // sim/amd/caches.h
+struct Gpu;    // sim/amd/gpu.h
 
 // FLAT addresses whose upper 32 bits are these reach LDS and scratch (SH_MEM_BASES; Linux gmc_v10_0.c: shared
 // and private apertures). KFD's GET_PROCESS_APERTURES reports them.
@@ -99,6 +100,8 @@ struct Surroundings {
   // For tools: each wave before its first instruction, when what the function leaves in the registers counts
   // as written by somebody, and after its last one. Called from any of run()'s threads.
   std::function<void(const WaveRegisters&)> begin, end;
+  // What survives from one dispatch to the next. Default: cold caches.
+  Caches* caches = nullptr;
   // Set to true by anyone to end the dispatch early (the queue is destroyed).
   const std::atomic<bool>* stop = nullptr;
 };

@@ -67,6 +67,7 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.interrupt = [this](uint32_t m0) { machine.interrupt(m0 & 0x7fffff); };
   around.report = [this](const Fault& seen) { machine.report(seen); };
   around.activity = &machine.changes;
+  around.caches = &machine.caches;
   around.stop = &stop;
   bus.offline();
   Outcome outcome = machine.hooks.launch ? machine.hooks.launch(dispatch, around)

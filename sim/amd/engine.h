@@ -26,6 +26,7 @@ struct Commons {
   Vm& vm;
   const Strict strict;
   Hooks hooks;
+  Caches caches;
   std::atomic<uint64_t> trap_handler{0}, trap_memory{0};
   // Notified after every store that a queue may be waiting for.
   Eventcount changed;
@@ -57,7 +58,10 @@ enum class Step : uint8_t {
 class Engine {
  public:
   Engine(Commons& shared, const QueueConfig& queue, std::string called)
-      : machine(shared), config(queue), name(std::move(called)), bus(shared.vm, machine.strict) {}
+      : machine(shared),
+        config(queue),
+        name(std::move(called)),
+        bus(shared.vm, machine.strict, machine.caches) {}
   virtual ~Engine() = default;
 
   // At most one packet. The bus is online.

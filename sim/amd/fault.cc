@@ -17,6 +17,8 @@ constexpr CheckRow rows[] = {
   {Check::misaligned, "misaligned", FaultKind::memory, "an atomic, or a packet's word, at an address that is no multiple of its size", "RDNA3 ISA 10.6.2; AMDGPUUsage: unaligned-access-mode"},
   {Check::lds_bounds, "lds-bounds", FaultKind::aperture, "an LDS access beyond what the workgroup allocated", "RDNA3 ISA 12.1, 3.6.3: out of range"},
   {Check::scratch_bounds, "scratch-bounds", FaultKind::aperture, "a scratch access beyond the wave's scratch space", "RDNA3 ISA 10.6.3"},
+  {Check::stale_read, "stale-read", FaultKind::strict, "a load of what somebody else has written, through a cache that holds the old content and was not invalidated since", "AMDGPUUsage: Memory Model"},
+  {Check::stale_code, "stale-code", FaultKind::strict, "instructions that have changed since they were fetched, with no invalidation of the instruction cache between", "AMDGPUUsage: Memory Model; ROCR-Runtime GpuAgent::InvalidateCodeCaches"},
   {Check::illegal_instruction, "illegal-instruction", FaultKind::illegal, "words that are no instruction of this GPU", "RDNA3 ISA 4.4: STATUS, TRAPSTS.ILLEGAL_INST"},
   {Check::load_use, "load-use", FaultKind::strict, "touching a register that a load still fills, before the s_waitcnt for it", "RDNA3 ISA 4.4 Data dependency resolution; SIInsertWaitcnts.cpp"},
   {Check::sgpr_range, "sgpr-range", FaultKind::strict, "scalar registers beyond the last one, or a misaligned group of them", "RDNA3 ISA 3.3.1"},

@@ -40,6 +40,8 @@ enum class Check : uint8_t {
   misaligned,
   lds_bounds,
   scratch_bounds,
+  stale_read,
+  stale_code,
   // instructions
   illegal_instruction,
   load_use,

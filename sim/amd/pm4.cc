@@ -478,6 +478,10 @@ Step Pm4::release_mem(Packet packet) {
     }
   }
   if (bus.failed()) return Step::done;
+  if (generation(engine_.machine.gpu) != pm4::Generation::gfx9)
+    engine_.machine.caches.invalidate({.l0 = (packet[1] & f::gcr_glv_inv) != 0,
+                                       .gl1 = (packet[1] & f::gcr_gl1_inv) != 0,
+                                       .l2 = (packet[1] & f::gcr_gl2_inv) != 0});
   engine_.machine.touch();
   if (send) engine_.machine.interrupt(packet[7]);
   return Step::done;
@@ -510,6 +514,17 @@ Step Pm4::acquire_mem(Packet packet) {
   if (packet.size() != dwords)
     return refuse(Check::packet_field,
                   fmt::format("{} dwords, this GPU's ACQUIRE_MEM has {}", packet.size(), dwords));
+  uint32_t control = gfx9 ? packet[1] : f::gcr_cntl.get(packet.data());
+  engine_.machine.caches.invalidate(gfx9 ? Caches::Which{.code = (control & f::sh_icache_action) != 0,
+                                                         .scalar = (control & f::sh_kcache_action) != 0,
+                                                         .l0 = (control & f::tcl1_action) != 0,
+                                                         .gl1 = (control & f::tcl1_action) != 0,
+                                                         .l2 = (control & f::tc_action) != 0}
+                                         : Caches::Which{.code = (control & pm4::gcr::gli_inv) != 0,
+                                                         .scalar = (control & pm4::gcr::glk_inv) != 0,
+                                                         .l0 = (control & pm4::gcr::glv_inv) != 0,
+                                                         .gl1 = (control & pm4::gcr::gl1_inv) != 0,
+                                                         .l2 = (control & pm4::gcr::gl2_inv) != 0});
   return Step::done;
 }
 

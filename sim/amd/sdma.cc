@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "driver/amd/abi/aql.h"
+#include "driver/amd/abi/pm4.h"
 #include "sim/amd/atomics.h"
 #include "sim/amd/clock.h"
 #include "sim/amd/engine.h"
@@ -19,6 +20,7 @@ namespace {
 
 namespace sdma = doorbell::amd::sdma;
 namespace aql = doorbell::amd::aql;
+namespace pm4 = doorbell::amd::pm4;
 using doorbell::amd::Field;
 using doorbell::amd::join;
 
@@ -417,6 +419,12 @@ Step SdmaQueue::timestamp(Packet packet) {
 Step SdmaQueue::gcr(Packet packet) {
   if (sdma::gcr_req::vmid.get(packet.data()) != 0)
     return refuse(Check::packet_field, "VMID is the kernel's to set");
+  uint32_t control = sdma::gcr_req::control_15_0.get(packet.data());
+  machine.caches.invalidate({.code = (control & pm4::gcr::gli_inv) != 0,
+                             .scalar = (control & pm4::gcr::glk_inv) != 0,
+                             .l0 = (control & pm4::gcr::glv_inv) != 0,
+                             .gl1 = (control & pm4::gcr::gl1_inv) != 0,
+                             .l2 = (control & pm4::gcr::gl2_inv) != 0});
   return Step::done;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "sim/amd/caches.h"
 #include "tests/amd_packets/rig.h"
 
 namespace doorbell::sim::amd {
@@ -352,12 +353,41 @@ std::vector<Fault> polls(const Strict& strict, bool trips) {
   return all_faults(bench, outcome);
 }
 
+// Reads what the host changes between two dispatches, of which the second one has the acquire fence or not.
+std::vector<Fault> rereads(const Strict& strict, bool trips) {
+  Bench bench("gfx1100");
+  bench.dispatch.strict = strict;
+  bench.load("v_mov_b32 v1, 0\n global_load_b32 v2, v1, s[0:1]\n s_endpgm");
+  Caches caches;
+  Surroundings around;
+  around.caches = &caches;
+  bench.run_once(around);
+  bench.words()[0] = 1;
+  if (!trips) caches.acquire(1);
+  return all_faults(bench, bench.run_once(around));
+}
+// Runs another program at the same place.
+std::vector<Fault> rewritten(const Strict& strict, bool trips) {
+  Bench bench("gfx1030");
+  bench.dispatch.strict = strict;
+  bench.load("s_nop 0\n s_endpgm");
+  Caches caches;
+  Surroundings around;
+  around.caches = &caches;
+  bench.run_once(around);
+  bench.load("s_nop 1\n s_endpgm");
+  if (!trips) caches.invalidate({.code = true});
+  return all_faults(bench, bench.run_once(around));
+}
+
 struct Sequence {
   Check check;
   std::vector<Fault> (*run)(const Strict&, bool trips);
 };
 constexpr Sequence sequences[] = {
     {Check::polling, polls},
+    {Check::stale_read, rereads},
+    {Check::stale_code, rewritten},
 };
 
 TEST(Pairs, SequencesTripTheirCheckByNameAndTheirTwinsPass) {

@@ -293,14 +293,21 @@ bool CodeCache::still(const Vm::Reader& reader, Code& code) const {
   return region && std::memcmp(region->at(code.block.pc), code.bytes.data(), code.bytes.size()) == 0;
 }
 
-Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) {
+Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missing& missing) {
   auto known = at_.find(pc);
   if (known != at_.end()) {
     Code& code = *known->second;
     if (code.block.checked == epoch_) return &code.block;
     if (still(reader, code)) {
       code.block.checked = epoch_;
+      code.fetched = fetched_;
       return &code.block;
+    }
+    if (judge && code.fetched == fetched_) {
+      missing = {Missing::stale, pc,
+                 "the instructions have changed since they were fetched, and the instruction cache was not "
+                 "invalidated"};
+      return nullptr;
     }
     stale_.push_back(std::move(known->second));
     at_.erase(known);
@@ -381,6 +388,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, Missing& missing) 
   block.count = static_cast<uint32_t>(code->insts.size());
   block.checked = epoch_;
   block.instructions = code->instructions.data();
+  code->fetched = fetched_;
   return &at_.emplace(pc, std::move(code)).first->second->block;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "codegen/isa/amd/amd.h"
+#include "sim/amd/caches.h"
 #include "sim/amd/dispatch.h"
 #include "sim/amd/gpu.h"
 #include "sim/amd/wave/hazards.h"
@@ -32,17 +33,22 @@ class CodeCache {
  public:
   explicit CodeCache(doorbell::amd::Target target) : target_(target), hazards_(target) {}
   [[nodiscard]] doorbell::amd::Target target() const { return target_; }
-  void begin_epoch() { ++epoch_; }
+  // `fetched`: the instruction cache holds what was fetched in an epoch with that number.
+  void begin_epoch(uint64_t fetched) {
+    ++epoch_;
+    fetched_ = fetched;
+  }
   // Throws away what is cached if it has become much. Only while no wave runs.
   void trim();
 
   // The block at `pc`, or null: then `missing` says why.
   struct Missing {
-    enum Kind : uint8_t { fetch, illegal } kind = fetch;
+    enum Kind : uint8_t { fetch, illegal, stale } kind = fetch;
     uint64_t address = 0;
     std::string text;
   };
-  Block* find(const Vm::Reader& reader, uint64_t pc, Missing& missing);
+  // `judge`: code that has changed, but may still be in the instruction cache, is missing as stale.
+  Block* find(const Vm::Reader& reader, uint64_t pc, bool judge, Missing& missing);
   [[nodiscard]] bool fresh(const Block& block) const { return block.checked == epoch_; }
   // What a fresh block does to the rules of hazards.h.
   const Hazards::Edge& hazards(const Block& block, uint32_t state);
@@ -60,12 +66,13 @@ class CodeCache {
     std::vector<std::byte> bytes;
     std::vector<uint32_t> offsets;            // of insts, in bytes
     std::map<uint32_t, Hazards::Edge> edges;  // by the state on entry
+    uint64_t fetched = 0;
   };
   bool still(const Vm::Reader& reader, Code& code) const;
 
   doorbell::amd::Target target_;
   Hazards hazards_;
-  uint64_t epoch_ = 1;
+  uint64_t epoch_ = 1, fetched_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<Code>> at_;
   std::vector<std::unique_ptr<Code>> stale_;  // successors may still point at them
 };
@@ -81,6 +88,7 @@ struct Group {
   uint32_t running = 0;  // waves that have not ended
   uint32_t at_barrier = 0;
   uint64_t barrier_pc = 0;
+  Caches::Unit* caches = nullptr;  // of the workgroup processor; null: nobody asks for stale data
 };
 
 struct Context {
@@ -94,6 +102,8 @@ struct Context {
   CodeCache* code = nullptr;
   Fault fault;  // the first one
   Watch watch;
+  Caches* caches = nullptr;
+  std::unique_ptr<Caches::Thread> lines;
 
   // The regions met last.
   std::array<const Region*, 4> regions{};
@@ -111,6 +121,9 @@ struct Context {
   [[nodiscard]] bool on(Check check) const { return dispatch.strict.on(check); }
   [[nodiscard]] bool gfx10() const { return gpu.arch == doorbell::amd::Arch::gfx1030; }
 };
+
+// Which of the two compute units of its workgroup processor the wave is on (RSRC1.WGP_MODE).
+inline unsigned compute_unit(const Wave& w) { return w.context->dispatch.rsrc1 >> 29 & w.id & 1; }
 
 // Passes a fault that does not stop anything on to whoever listens.
 void report(const Surroundings& surroundings, const Fault& fault);

@@ -419,12 +419,23 @@ bool sendmsg_rtn(Wave& w, const Instruction& s) {
 }
 
 bool icache_inv(Wave& w, const Instruction& s) {
-  w.context->code->begin_epoch();
+  w.context->code->begin_epoch(Caches::next_code_epoch());
   return go(w, s, false);
 }
-bool invalidate(Wave& w, const Instruction&) {
+template <class Do>
+bool invalidate(Wave& w, Do&& now) {
   w.context->watch.invalidates = true;
+  if (w.group->caches) now(*w.group->caches);
   return true;
+}
+bool gl0_inv(Wave& w, const Instruction&) {
+  return invalidate(w, [&](Caches::Unit& caches) { caches.invalidate_l0(compute_unit(w)); });
+}
+bool gl1_inv(Wave& w, const Instruction&) {
+  return invalidate(w, [](Caches::Unit& caches) { caches.invalidate_gl1(); });
+}
+bool dcache_inv(Wave& w, const Instruction&) {
+  return invalidate(w, [](Caches::Unit& caches) { caches.invalidate_scalar(); });
 }
 bool nothing(Wave&, const Instruction&) { return true; }
 
@@ -510,12 +521,12 @@ constexpr RunRow rows[] = {
     {"s_movreld_b32", movreld},
     {"s_movreld_b64", movreld},
     {"s_movrelsd_2_b32", movrelsd_2},
-    {"s_gl1_inv", invalidate},
-    {"s_dcache_inv", invalidate},
+    {"s_gl1_inv", gl1_inv},
+    {"s_dcache_inv", dcache_inv},
     {"s_atc_probe", nothing},
     {"s_atc_probe_buffer", nothing},
-    {"buffer_gl0_inv", invalidate},
-    {"buffer_gl1_inv", invalidate},
+    {"buffer_gl0_inv", gl0_inv},
+    {"buffer_gl1_inv", gl1_inv},
 };
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "sim/amd/gpu.h"
@@ -207,6 +208,7 @@ struct Job {
   Vm& vm;
   const Dispatch& d;
   const Surroundings& surroundings;
+  Caches* caches = nullptr;
   Shape shape;
   Slots slots;
   std::atomic<uint64_t> next{0};      // workgroup
@@ -366,6 +368,7 @@ std::unique_ptr<Resident> admit(Job& job, Context& context, std::vector<std::uni
       wave->scc_valid = true;
     }
   }
+  if (context.lines) group->caches = &context.lines->unit(*context.caches, index);
   group->running = waves;
   job.waves.fetch_add(waves);
   return group;
@@ -536,7 +539,11 @@ void work(Job& job) {
   Context context(job.gpu, job.vm, job.d, job.surroundings);
   isa::Target target{job.gpu.arch, static_cast<uint8_t>(job.shape.lanes)};
   std::unique_ptr<CodeCache> cache = caches().take(job.vm.id(), target);
-  cache->begin_epoch();
+  cache->begin_epoch(job.caches->code_epoch());
+  if (job.d.strict.on(Check::stale_read)) {
+    context.caches = job.caches;
+    context.lines = job.caches->take();
+  }
   context.code = cache.get();
   context.reader.online();
   Groups groups;
@@ -590,6 +597,7 @@ void work(Job& job) {
     if (auto more = admit(job, context, spare)) groups.push_front(std::move(more));
   }
   for (auto& group : groups) retire(job, *group);
+  if (context.lines) job.caches->give(std::move(context.lines));
   context.reader.offline();
   std::vector<uint64_t> executed;
   cache->take_counts(executed);
@@ -616,6 +624,8 @@ Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings
     return outcome;
   }
   job.slots.provide(std::max(dispatch.scratch_waves, job.shape.group_waves));
+  std::optional<Caches> cold;
+  job.caches = surroundings.caches ? surroundings.caches : &cold.emplace();
   work(job);
   outcome.instructions = job.instructions;
   outcome.waves = job.waves;

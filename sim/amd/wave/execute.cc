@@ -58,7 +58,9 @@ bool wave_fetch(Wave& w, const CodeCache::Missing& missing) {
   fault.text = missing.text;
   fault.address = missing.address;
   fault.has_address = fetch;
-  Check check = fetch ? Check::fetch_unmapped : Check::illegal_instruction;
+  Check check = fetch                                       ? Check::fetch_unmapped
+                : missing.kind == CodeCache::Missing::stale ? Check::stale_code
+                                                            : Check::illegal_instruction;
   // There is nothing to execute: with the check off the wave ends there.
   if (c.on(check)) raise(w, nullptr, missing.address, check, std::move(fault));
   else w.stop = Stop::ended;
@@ -182,7 +184,7 @@ Stop execute(Wave& w, uint64_t budget) {
     Block* block = w.link ? *w.link : nullptr;
     if (!block || block->pc != w.pc || !c.code->fresh(*block)) {
       CodeCache::Missing missing;
-      block = c.code->find(c.reader, w.pc, missing);
+      block = c.code->find(c.reader, w.pc, c.on(Check::stale_code), missing);
       if (!block) {
         wave_fetch(w, missing);
         return w.stop;

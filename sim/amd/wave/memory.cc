@@ -18,6 +18,25 @@ namespace {
 
 using doorbell::amd::Format;
 
+// The caches that a global access goes through, or null: nobody asks, it is uncached memory, or the wave's
+// own scratch.
+Caches::Unit* caches_of(const Wave& w, const Region& region, uint64_t va) {
+  bool cached = region.mtype == Mtype::nc || region.mtype == Mtype::rw;
+  return cached && va - w.scratch >= w.scratch_bytes ? w.group->caches : nullptr;
+}
+Caches::Way way(const Wave& w, const Instruction& s, const Region& region) {
+  const doorbell::amd::Modifiers& mods = s.inst->mods;
+  return {compute_unit(w), mods.glc, w.context->gfx10() ? mods.dlc : mods.glc,
+          region.kind == MemoryKind::gtt || region.kind == MemoryKind::userptr};
+}
+// One lane's load. False if the wave stops for it.
+bool is_fresh(Wave& w, const Instruction& s, Caches::Unit& caches, const Region& region, uint32_t lane,
+              uint64_t va, unsigned bytes) {
+  const Caches::Stale* stale = caches.load(way(w, s, region), va, region.at(va), bytes);
+  return !stale ||
+         violates_at(w, s, Check::stale_read, stale_text(*stale), static_cast<int>(lane), va, false);
+}
+
 constexpr uint64_t nobodys_scratch = ~uint64_t{0};  // an address, of what has none
 
 std::string bytes_text(uint64_t bytes) { return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s"); }
@@ -87,8 +106,10 @@ bool load(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes
     case Space::global: {
       const Region* region = nullptr;
       if (const std::byte* p = reach(w, s, l, at.address, bytes, false, stop, &region)) {
-        if (w.context->watch.on) w.context->watch.read(w, s, l, at.address, *region, s.inst->mods.glc);
+        if (w.context->watch.on) w.context->watch.read(w, s, l, at.address, *region, true);
         std::memcpy(to, p, bytes);
+        Caches::Unit* caches = caches_of(w, *region, at.address);
+        if (caches && !is_fresh(w, s, *caches, *region, lane, at.address, bytes)) return false;
         for (unsigned i = 0; i < bytes; i += 4) {
           if (hole(*region, at.address + i)) known &= ~(1u << i / 4);
         }
@@ -128,13 +149,18 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
            uint32_t known) {
   bool stop = false;
   int l = static_cast<int>(lane);
+  const Region* region = nullptr;
   auto put = [&w](uint64_t va, std::byte* to, const void* what, unsigned size) {
     if (w.context->watch.on) w.context->watch.write(w, va, to, what, size);
     std::memcpy(to, what, size);
   };
   switch (at.space) {
     case Space::global:
-      if (std::byte* p = reach(w, s, l, at.address, bytes, true, stop)) put(at.address, p, from, bytes);
+      if (std::byte* p = reach(w, s, l, at.address, bytes, true, stop, &region)) {
+        put(at.address, p, from, bytes);
+        if (Caches::Unit* caches = caches_of(w, *region, at.address))
+          caches->store(way(w, s, *region), at.address, p, bytes, false);
+      }
       break;
     case Space::scratch: {
       if (!scratch_inside(w, s, l, at.address, bytes, true, stop)) break;
@@ -219,6 +245,10 @@ bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Whe
     watch.changes += combine(t, old, data, data2, d) != old;
     if (at.space == Space::global) watch.read(w, s, l, at.address, *region, true);
   }
+  if (at.space == Space::global) {
+    if (Caches::Unit* caches = caches_of(w, *region, at.address))
+      caches->store(way(w, s, *region), at.address, p, t.bytes, true);
+  }
   return true;
 }
 
@@ -252,7 +282,7 @@ void take(Wave& w, const Transfer& t, uint32_t vgpr, uint32_t lane, uint32_t* va
 
 // ---- whole vectors ----
 
-enum class Fast : uint8_t { done, slow };
+enum class Fast : uint8_t { done, slow, stopped };
 
 bool whole(const Wave& w, uint32_t vgpr, unsigned dwords, uint64_t exec) {
   uint64_t known = exec;
@@ -278,6 +308,31 @@ void loaded(Wave& w, uint32_t vgpr, unsigned dwords, uint64_t exec) {
   for (unsigned i = 0; i < dwords; ++i) w.valid[vgpr + i] |= exec;
 }
 
+// Shows the caches what the lanes have loaded or stored. False if the wave stops for it.
+bool show(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, uint64_t exec,
+          const LaneBounds& bounds, const Region& region, Caches::Unit& caches) {
+  constexpr uint64_t near = 2048;
+  uint64_t span = bounds.high - bounds.low + t.bytes;
+  Caches::Way how = way(w, s, region);
+  if (span <= near) {
+    auto bytes = static_cast<uint32_t>(span);
+    if (t.what == Do::store) {
+      caches.store(how, bounds.low, region.at(bounds.low), bytes, false);
+      return true;
+    }
+    if (!caches.load(how, bounds.low, region.at(bounds.low), bytes)) [[likely]]
+      return true;
+  }
+  for (uint64_t left = exec; left; left &= left - 1) {
+    auto lane = static_cast<uint32_t>(std::countr_zero(left));
+    if (t.what == Do::store) caches.store(how, at[lane], region.at(at[lane]), t.bytes, false);
+    else if (!is_fresh(w, s, caches, region, lane, at[lane], t.bytes)) return false;
+  }
+  // What has changed is not what the lanes have loaded.
+  if (t.what == Do::load && span <= near) caches.evict(how, bounds.low, static_cast<uint32_t>(span));
+  return true;
+}
+
 // All lanes in one region of global memory.
 Fast global_vector(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, uint64_t exec,
                    uint32_t vgpr) {
@@ -288,12 +343,13 @@ Fast global_vector(Wave& w, const Instruction& s, const Transfer& t, const uint6
   bool suspect = false;
   if (w.context->watch.on) {
     int lane = std::countr_zero(exec);
-    w.context->watch.read(w, s, lane, at[lane], *region, s.inst->mods.glc);
+    w.context->watch.read(w, s, lane, at[lane], *region, true);
   }
   copy(w, t, region->host - region->va, at, exec, vgpr, suspect);
   if (suspect && region->fresh) return Fast::slow;
   if (t.what == Do::load) loaded(w, vgpr, (t.bytes + 3u) / 4, exec);
-  return Fast::done;
+  Caches::Unit* caches = caches_of(w, *region, bounds.low);
+  return !caches || show(w, s, t, at, exec, bounds, *region, *caches) ? Fast::done : Fast::stopped;
 }
 
 Fast lds_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exec, uint32_t vgpr,
@@ -333,17 +389,17 @@ Fast scratch_vector(Wave& w, const Instruction& s, const Transfer& t, const uint
   Transfer dword = t;
   dword.bytes = 4;
   for (unsigned i = 0; i < t.bytes / 4u; ++i) {
-    if (global_vector(w, s, dword, global, exec, vgpr + i) == Fast::slow) return Fast::slow;
+    if (Fast fast = global_vector(w, s, dword, global, exec, vgpr + i); fast != Fast::done) return fast;
     for (uint32_t lane = 0; lane < w.stride; ++lane) global[lane] += 4 * w.stride;
   }
   return Fast::done;
 }
 
 // Loads and stores whose lanes all reach the same space.
-bool vector(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a, const uint32_t* offsets,
+Fast vector(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a, const uint32_t* offsets,
             unsigned pieces) {
-  if ((t.what != Do::load && t.what != Do::store) || t.d16 || a.exec == 0) return false;
-  if (w.context->watch.on && t.what == Do::store) return false;
+  if ((t.what != Do::load && t.what != Do::store) || t.d16 || a.exec == 0) return Fast::slow;
+  if (w.context->watch.on && t.what == Do::store) return Fast::slow;
   unsigned dwords = (t.bytes + 3u) / 4;
   for (unsigned piece = 0; piece < pieces; ++piece) {
     auto vgpr = static_cast<uint32_t>(t.what == Do::load ? s.reach.d + static_cast<int>(piece * dwords)
@@ -353,9 +409,9 @@ bool vector(Wave& w, const Instruction& s, const Transfer& t, const Addresses& a
     if (a.lds == a.exec) fast = lds_vector(w, t, a.at, a.exec, vgpr, offsets[piece]);
     else if (a.scratch == a.exec) fast = scratch_vector(w, s, t, a.at, a.exec, vgpr);
     else if ((a.lds | a.scratch) == 0) fast = global_vector(w, s, t, a.at, a.exec, vgpr);
-    if (fast != Fast::done) return false;  // then lane by lane, which repeats what was done already
+    if (fast != Fast::done) return fast;  // lane by lane repeats what was done already
   }
-  return true;
+  return Fast::done;
 }
 
 uint64_t word64(const uint32_t* value, unsigned bytes) {
@@ -442,6 +498,12 @@ bool is_transfer(uint16_t row) {
   return t.what != Do::none && !t.format && t.bytes != 0;
 }
 
+std::string stale_text(const Caches::Stale& stale) {
+  return fmt::format(
+      "somebody else has written these bytes, and {} still holds what they were: {} must come between",
+      stale.cache, stale.acquire);
+}
+
 bool run_memory(Wave& w, const Instruction& s) {
   const Transfer& t = transfer(s.row);
   Addresses a;
@@ -458,7 +520,9 @@ bool run_memory(Wave& w, const Instruction& s) {
     uint32_t none[4] = {};
     put(w, t, static_cast<uint32_t>(s.reach.d), static_cast<uint32_t>(std::countr_zero(left)), none, ~0u);
   }
-  if (!vector(w, s, t, a, offsets, pieces) && !lane_by_lane(w, s, t, a, offsets, pieces)) return false;
+  Fast fast = vector(w, s, t, a, offsets, pieces);
+  if (fast == Fast::stopped || (fast == Fast::slow && !lane_by_lane(w, s, t, a, offsets, pieces)))
+    return false;
   if (!partial_lanes(w, s, t, a)) return false;
   bool tfe = s.inst->mods.tfe && s.reach.returns;  // a status behind the data: no page is missing
   for (uint64_t left = tfe ? w.exec() : 0; left; left &= left - 1) {

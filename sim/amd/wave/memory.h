@@ -45,6 +45,9 @@ inline uint64_t scratch_address(const Wave& w, uint32_t lane, uint64_t offset) {
   return w.scratch + (offset >> 2) * 4 * w.stride + 4 * lane + (offset & 3);
 }
 
+// What a stale read is told by.
+std::string stale_text(const Caches::Stale& stale);
+
 // One lane's element of up to 16 bytes; `known` has a bit for each dword of it. False if the wave stops.
 bool load(Wave&, const Instruction&, uint32_t lane, Where, unsigned bytes, uint32_t* to, uint32_t& known);
 bool store(Wave&, const Instruction&, uint32_t lane, Where, unsigned bytes, const uint32_t* from,

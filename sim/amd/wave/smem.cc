@@ -34,6 +34,11 @@ bool scalar_load(Wave& w, const Instruction& s) {
     if (p) {
       if (w.context->watch.on) w.context->watch.read(w, s, no_lane, address, *region, false);
       std::memcpy(value, p, inside * 4);
+      bool cached = region->mtype == Mtype::nc || region->mtype == Mtype::rw;
+      const Caches::Stale* stale =
+          w.group->caches && cached ? w.group->caches->scalar_load(address, p, inside * 4) : nullptr;
+      if (stale && !violates_at(w, s, Check::stale_read, stale_text(*stale), no_lane, address, false))
+        return false;
       for (unsigned i = 0; i < inside; ++i) {
         if (hole(*region, address + 4 * i)) known &= ~(1u << i);
       }
