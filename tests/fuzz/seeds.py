@@ -26,6 +26,10 @@ def dwords(*words):
     return b"".join(struct.pack("<I", word & 0xFFFFFFFF) for word in words)
 
 
+# v_mov_b32 v1, 0; v_add_nc_u32 v2, v0, v1 (gfx10's encoding and gfx11's); s_endpgm of both.
+CODE = dwords(0x7E020280, 0x4A040300, 0xBF810000, 0xBFB00000)
+
+
 def pm4(op, *body):
     return dwords(3 << 30 | (len(body) - 1) << 16 | op << 8 | 2, *body)
 
@@ -65,6 +69,7 @@ def amd_rings():
         memory[BUFFER & 0xFFFF: (BUFFER & 0xFFFF) + 32] = pm4(0x37, 5 << 8, low, high, 1) + dwords(*[0x80000000] * 3)
         descriptor = struct.pack("<IIIIq20xIIIHH4x", 0, 0, 0, 0, 0x100, 0, 0, 4, 0x408, 0)
         memory[KERNEL & 0xFFFF: (KERNEL & 0xFFFF) + 64] = descriptor
+        memory[(KERNEL & 0xFFFF) + 0x100:] = CODE
         yield "aql-" + name, 0, 0, bytes(memory)
 
 
