@@ -115,6 +115,9 @@ class PackedCase(Case):
             for i, s in enumerate(self.sources):  # a constant as a half has its own rules
                 if s.constant is not None:
                     self.high[i] = 0
+                    if s.text.startswith("0x") and s.constant < 1 << 16:  # which LLVM takes for a half's -1, say, as 0xffff
+                        s.constant += 1 << 20
+                        self.text = self.text.replace(s.text, hex(s.constant), 1)
             self.half = int(row.name == "v_fma_mixhi_f16")
             self.text += f" op_sel:{self.low} op_sel_hi:{self.high}".replace(", ", ",")
         elif row.form == "halves":
