@@ -98,6 +98,8 @@ const Caches::Stale* Caches::Unit::look(Way way, uint64_t va, const std::byte* h
     return nullptr;
   }
   --budget_;
+  cu.low = std::min(cu.low, at);
+  cu.high = std::max(cu.high, at + line_bytes);
   line.at = at;
   line.epochs = here;
   line.serial = serial_;
@@ -126,6 +128,7 @@ const Caches::Stale* Caches::Unit::scalar_load(uint64_t va, const std::byte* hos
 }
 
 void Caches::Unit::store(Way way, uint64_t va, const std::byte* host, uint32_t bytes, bool atomic) {
+  if (!way.hosts && !cus_[0].may_hold(va, bytes) && !cus_[1].may_hold(va, bytes)) return;
   each(va, bytes, line_bytes, [&](uint64_t from, uint32_t part) {
     uint64_t at = from & ~(line_bytes - 1);
     if (way.hosts) all_.mark(at);

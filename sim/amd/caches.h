@@ -77,6 +77,7 @@ class Caches {
     // Null, or who holds something else.
     const Stale* load(Way way, uint64_t va, const std::byte* host, uint32_t bytes) {
       const Stale* stale = nullptr;
+      if (budget_ == 0 && !cus_[way.cu].may_hold(va, bytes)) return stale;
       each(va, bytes, line_bytes, [&](uint64_t at, uint32_t part) {
         if (const Stale* found = look(way, at, host + (at - va), part)) stale = found;
       });
@@ -122,7 +123,9 @@ class Caches {
     struct Cu {
       std::array<Line, 256> lines;
       uint64_t l0 = 1, gl1 = 1;
+      uint64_t low = nowhere, high = 0;  // all that was recorded lies between: most of what streams does not
       Line& line(uint64_t at) { return lines[at / line_bytes % lines.size()]; }
+      [[nodiscard]] bool may_hold(uint64_t va, uint32_t bytes) const { return va < high && va + bytes > low; }
     };
 
     template <class Body>
