@@ -83,7 +83,7 @@ std::byte* Bus::stretch(uint64_t va, Access access, uint64_t& bytes) {
   return region->at(va);
 }
 
-void Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop, bool backwards) {
+bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop, bool backwards) {
   while (bytes != 0 && !failed() && !stop.load(std::memory_order_relaxed)) {
     uint64_t part = std::min(bytes, chunk_bytes);
     if (backwards) {
@@ -92,7 +92,7 @@ void Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
       uint64_t whole = part;
       std::byte* source = stretch(from + at, access_read, whole);
       std::byte* target = source ? stretch(to + at, access_write, whole) : nullptr;
-      if (!target) return;
+      if (!target) return false;
       if (whole < part) {
         // Regions meet inside: go byte by byte from the end.
         std::byte value = load<std::byte>(from + bytes - 1);
@@ -104,7 +104,7 @@ void Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
     } else {
       std::byte* source = stretch(from, access_read, part);
       std::byte* target = source ? stretch(to, access_write, part) : nullptr;
-      if (!target) return;
+      if (!target) return false;
       // An engine that reads ahead of its writes: a forward copy onto a later, overlapping range is garbage
       // on hardware too, memmove's answer is one of the possible ones.
       std::memmove(target, source, part);
@@ -114,6 +114,7 @@ void Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
     bytes -= part;
     reader_.quiesce();
   }
+  return bytes == 0;
 }
 
 void Bus::fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes,

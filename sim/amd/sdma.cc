@@ -282,9 +282,11 @@ Step SdmaQueue::copy_box(Packet packet) {
   auto address = [&](const Surface& one, uint64_t y, uint64_t z) {
     return one.base + (((one.z + z) * one.slice + (one.y + y) * one.pitch + one.x) << log2);
   };
-  for (uint64_t z = 0; z < depth; ++z)
-    for (uint64_t y = 0; y < height && !bus.failed(); ++y)
-      bus.copy(address(to, y, z), address(from, y, z), width << log2, stop);
+  // What cannot be copied ends the packet even where that is not refused: a box has up to 2^25 rows.
+  bool whole = true;
+  for (uint64_t z = 0; z < depth && whole; ++z)
+    for (uint64_t y = 0; y < height && whole; ++y)
+      whole = bus.copy(address(to, y, z), address(from, y, z), width << log2, stop);
   machine.touch();
   return Step::done;
 }
