@@ -39,6 +39,15 @@ class State:
         self.scc = np.zeros(waves, np.uint32)
         self.mode = np.full(waves, MODE, np.uint32)
 
+    @classmethod
+    def random(cls, rng, lanes):
+        """One wave's, with anything in its registers and SCC."""
+        s = cls(1, lanes)
+        s.v[:] = rng.integers(0, 1 << 32, s.v.shape)
+        s.s[:] = rng.integers(0, 1 << 32, s.s.shape)
+        s.scc[:] = rng.integers(0, 2)
+        return s
+
     def copy(self):
         other = State.__new__(State)
         other.lanes = self.lanes

@@ -192,10 +192,7 @@ class Access:
 
     def state(self):
         rng = self.rng
-        s = State(1, self.lanes)
-        s.v[:] = rng.integers(0, 1 << 32, s.v.shape)
-        s.s[:] = rng.integers(0, 1 << 32, s.s.shape)
-        s.scc[:] = rng.integers(0, 2)
+        s = State.random(rng, self.lanes)
         if self.mode is not None:
             s.mode[:] = self.mode
         full = mask(self.lanes)
@@ -395,6 +392,13 @@ class Transfer(Access):
     def write_before(self, s, space, lane, at, nbytes, value):
         self.poke(s, self.memory, space, lane, at, nbytes, value)
 
+    def effect(self, before, want, memory):
+        for lane in self.enabled():
+            self.act(before, want, memory, lane, self.space[lane], self.at[lane])
+        if self.orderless and self.returns:  # who came first is not said
+            for lane in self.enabled():
+                self.put(want, self.to, lane, self.op.result, self.get(self.got, self.to, lane, self.op.result))
+
     def act(self, before, want, memory, lane, space, at):
         op = self.op
         old = self.peek(want, memory, space, lane, at, op.nbytes)
@@ -442,14 +446,8 @@ class DsCase(Transfer):
             self.at = [self.at[lane // 4] for lane in range(self.lanes)]
         for lane in self.enabled():
             s.v[0, self.address, lane] = self.at[lane] - self.offset
-        self.fill_data(s, ["lds"] * self.lanes, self.at)
-
-    def effect(self, before, want, memory):
-        for lane in self.enabled():
-            self.act(before, want, memory, lane, "lds", self.at[lane])
-        if self.orderless and self.returns:  # who came first is not said
-            for lane in self.enabled():
-                self.put(want, self.to, lane, self.op.result, self.get(self.got, self.to, lane, self.op.result))
+        self.space = ["lds"] * self.lanes
+        self.fill_data(s, self.space, self.at)
 
 
 class DsTwo(Access):
@@ -682,13 +680,6 @@ class FlatCase(Transfer):
             if "v" in self.form:
                 self.put(s, self.address, lane, 2 if self.segment != "scratch" and self.form == "v" else 1, address)
         self.fill_data(s, self.space, self.at)
-
-    def effect(self, before, want, memory):
-        for lane in self.enabled():
-            self.act(before, want, memory, lane, self.space[lane], self.at[lane])
-        if self.orderless and self.returns:
-            for lane in self.enabled():
-                self.put(want, self.to, lane, self.op.result, self.get(self.got, self.to, lane, self.op.result))
 
 
 class GlobalByLane(Access):

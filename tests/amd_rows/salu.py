@@ -185,10 +185,7 @@ class Case:
 
     def state(self):
         rng = self.rng
-        s = State(1, self.lanes)
-        s.v[:] = rng.integers(0, 1 << 32, s.v.shape)
-        s.s[:] = rng.integers(0, 1 << 32, s.s.shape)
-        s.scc[:] = rng.integers(0, 2)
+        s = State.random(rng, self.lanes)
         if self.lanes == 32:
             s.s[0, EXEC + 1] = 0
         if self.row.form in ("saveexec", "wrexec") and rng.random() < 0.2:

@@ -18,10 +18,8 @@ class Script:
         self.text = text
 
     def state(self):
-        s, rng = State(1, self.lanes), self.rng
-        s.v[:] = rng.integers(0, 1 << 32, s.v.shape)
-        s.s[:] = rng.integers(0, 1 << 32, s.s.shape)
-        s.scc[:] = rng.integers(0, 2)
+        rng = self.rng
+        s = State.random(rng, self.lanes)
         whole = (1 << self.lanes) - 1
         s.set_mask(0, EXEC, whole if self.full or rng.random() < 0.3 else pattern(rng, kind("m")) & whole)
         if self.lanes == 32:

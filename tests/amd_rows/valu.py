@@ -196,10 +196,7 @@ class Case:
 
     def state(self):
         rng = self.rng
-        s = State(1, self.lanes)
-        s.v[:] = rng.integers(0, 1 << 32, s.v.shape)
-        s.s[:] = rng.integers(0, 1 << 32, s.s.shape)
-        s.scc[:] = rng.integers(0, 2)
+        s = State.random(rng, self.lanes)
         for source in self.sources:
             k = source.kind
             if source.register is not None:
