@@ -205,22 +205,28 @@ TEST_F(Story, ThreadsDoNotChangeABit) {
   }
 }
 
-// 32 lanes, memory of its own, workgroups in any order, the evaluator as its processor.
+// The logits of the first four tokens, one by one. The CPU and the model device (32 lanes, memory of its own,
+// workgroups in any order, the evaluator as its processor) agree on them, and on those of all as one batch.
+std::vector<float> same_bits(const std::filesystem::path& path, const LlamaOptions& options,
+                             const std::vector<int32_t>& ids) {
+  std::vector<float> single[2], batch[2];
+  TestDevice* devices[] = {&cpu(), &model_device()};
+  for (int i = 0; i < 2; ++i) {
+    Llama model = load(path, *devices[i], options);
+    check(model.append(std::span(ids).first(4), &single[i]));
+    model.rewind(0);
+    check(model.append(ids));
+    batch[i].assign(model.logits().begin(), model.logits().end());
+  }
+  EXPECT_TRUE(single[0] == single[1]) << path << ", token by token";
+  EXPECT_TRUE(batch[0] == batch[1]) << path << ", as one batch";
+  return single[0];
+}
+
 TEST_F(Story, ModelDeviceGivesTheBitsOfTheCpu) {
   for (const char* type : {"f32", "q8_0"}) {
     const std::vector<int32_t> ids = {1, 403, 407, 261, 378, 31, 411, 410};
-    std::vector<float> single[2], batch[2];
-    TestDevice* devices[] = {&cpu(), &model_device()};
-    for (int i = 0; i < 2; ++i) {
-      Llama model = load(stories_model(type), *devices[i], {.context = 64});
-      check(model.append(std::span(ids).first(4), &single[i]));
-      model.rewind(0);
-      check(model.append(ids));
-      batch[i].assign(model.logits().begin(), model.logits().end());
-    }
-    EXPECT_EQ(single[0].size(), 4u * 512);
-    EXPECT_TRUE(single[0] == single[1]) << type << ", token by token";
-    EXPECT_TRUE(batch[0] == batch[1]) << type << ", as one batch";
+    EXPECT_EQ(same_bits(stories_model(type), {.context = 64}, ids).size(), 4u * 512) << type;
   }
 }
 
@@ -234,20 +240,11 @@ TEST(TinyModel, EightBitActivationsGiveTheBitsOfTheCpuOnTheModelDevice) {
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::vector<int32_t> ids{1};
     while (ids.size() < 64) ids.push_back(3 + ids.back() * 37 % 256);
-    std::vector<float> single[2], batch[2], plain;
-    TestDevice* devices[] = {&cpu(), &model_device()};
-    for (int i = 0; i < 2; ++i) {
-      Llama model = load(path, *devices[i], {.activations = Activations::q8});
-      check(model.append(std::span(ids).first(4), &single[i]));
-      model.rewind(0);
-      check(model.append(ids));
-      batch[i].assign(model.logits().begin(), model.logits().end());
-    }
-    EXPECT_EQ(single[0].size(), 4u * 263);
-    EXPECT_TRUE(single[0] == single[1]) << type << ", token by token";
-    EXPECT_TRUE(batch[0] == batch[1]) << type << ", as one batch";
+    const std::vector<float> logits = same_bits(path, {.activations = Activations::q8}, ids);
+    EXPECT_EQ(logits.size(), 4u * 263) << type;
+    std::vector<float> plain;
     check(load(path).append(std::span(ids).first(4), &plain));
-    EXPECT_FALSE(single[0] == plain) << type << ": 8 bits were not used";
+    EXPECT_FALSE(logits == plain) << type << ": 8 bits were not used";
   }
 }
 
