@@ -6,6 +6,7 @@
 #include <set>
 
 #include "codegen/numeric.h"
+#include "runtime/index.h"
 
 namespace doorbell {
 
@@ -318,10 +319,11 @@ class Generator {
       case 12: return reduce(x);
       default: break;
     }
-    switch (pick(4)) {
+    switch (pick(5)) {
       case 0: return add(pick(4) ? moved(x, Op::Contiguous, {}, s) : moved(x, Op::Copy, {0}, s));
       case 1: return assign();
       case 2: return matmul(x);
+      case 3: return composed(x);
       default: return add(leaf(shape(), pick(types_)));
     }
   }
@@ -442,6 +444,62 @@ class Generator {
     Item out = moved(x, Op::Gather, {}, to, {index.node});
     out.unknown |= index.unknown || index.error;
     add(out);
+  }
+
+  // What the front end makes of many nodes: orders, running sums and products, writes by index.
+  void composed(const Item& x) {
+    const Shape s = shape_of(x.node);
+    if (s.empty() || symbolic(s)) return;
+    const auto axis = static_cast<size_t>(pick(static_cast<int64_t>(s.size())));
+    const int64_t n = s[axis].size;
+    // Ranks compare each with each; above that, and seldom, a network of many kernels sorts.
+    const bool sortable = elements(s) * n <= 100000 || (n > 512 && pick(4) == 0);
+    const DType t = x.node->dtype;
+    const Tensor of(x.node);
+    const int a = static_cast<int>(axis);
+    Tensor out;
+    bool unknown = x.unknown || x.error;
+    switch (pick(7)) {
+      case 0:
+        if (!sortable) return;
+        out = sort(of, a, pick(2)).first;
+        break;
+      case 1:
+        if (!sortable) return;
+        out = argsort(of, a, pick(2));
+        break;
+      case 2:
+        if (!sortable) return;
+        out = topk(of, 1 + pick(n), a).first;
+        break;
+      case 3:
+      case 4:
+        if (t.is_bool()) return;
+        unknown |= t.is_float();  // the blocks' order of rounding
+        out = pick(3) ? of.cumsum(a) : of.cumprod(a);
+        break;
+      default: {
+        Shape at = s;
+        at[axis] = Dim(1 + pick(pick(2) ? 20 : 4));
+        if (elements(at) > kMostElements || elements(at) * n > 100000) return;
+        std::vector<int64_t> sizes;
+        for (const Dim& d : at) sizes.push_back(d.size);
+        Array places = random_array(dtype::i32, sizes, random_());
+        for (size_t i = 0; i < places.size(); ++i)
+          places.set(i, static_cast<uint64_t>(pick(n + 4) - 2) & dtype::i32.mask());
+        const Item values = like(at, t);
+        unknown |= values.unknown || values.error;
+        const Tensor index(buffer_of(places)), written(values.node);
+        if (pick(2) || t.is_bool()) {
+          out = scatter(of, index, written, a);
+        } else {
+          unknown |= t.is_float();
+          out = scatter_add(of, index, written, a);
+        }
+      }
+    }
+    DOORBELL_CHECK(out.ok(), "a composed operation was refused: {}", out.error_text());
+    add({out.node(), {}, unknown, false});
   }
 
   void reduce(const Item& x) {

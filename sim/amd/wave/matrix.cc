@@ -84,8 +84,6 @@ bool all_known(const Wave& w, const Place& p) {
   return (~all & w.all_lanes) == 0;
 }
 
-using Tile = std::array<std::array<float, side>, side>;
-
 enum class Wmma : uint8_t { f32_f16, f32_bf16, f16_f16, bf16_bf16, i32_iu8, i32_iu4 };
 
 template <Wmma Kind>
@@ -101,76 +99,62 @@ bool wmma(Wave& w, const Instruction& s) {
                 "a matrix instruction needs all lanes; EXEC has some switched off"))
     return false;
 
-  uint32_t rows_per_register = w.stride / side, registers = side / rows_per_register;
   bool valid = all_known(w, s.s[0]) && all_known(w, s.s[1]) && all_known(w, s.s[2]);
-  // The upper halves of a wave repeat A and B; where they do not, silicon mixes them up.
-  auto element = [&](int operand, int outer, int k) {
-    uint32_t word = source(w, s.s[operand], static_cast<uint32_t>(k / each), static_cast<uint32_t>(outer));
-    return word >> bits * (k % each) & static_cast<uint32_t>((uint64_t{1} << bits) - 1);
-  };
-  auto place_of = [&](int row, int column, uint32_t& r, uint32_t& lane) {
-    r = static_cast<uint32_t>(row) / rows_per_register;
-    lane = static_cast<uint32_t>(row) % rows_per_register * side + static_cast<uint32_t>(column);
-  };
   bool high = narrow && (mods.op_sel >> 2 & 1);
 
-  auto whole = [&](int operand, int outer, int k) {
-    auto x = static_cast<int64_t>(element(operand, outer, k));
-    bool is_signed = mods.neg >> operand & 1;
-    return is_signed && x >> (bits - 1) ? x - (int64_t{1} << bits) : x;
-  };
+  // C and D lie row by row in the dwords of their registers, for 32 lanes as for 64.
+  constexpr uint32_t size = side * side;
+  std::array<uint32_t, size> tile;
+  uint32_t* to = w.vgpr(s.d);
+  if (s.s[2].kind == Place::vgpr) std::memcpy(tile.data(), w.vgpr(s.s[2].index), sizeof tile);
+  else tile.fill(source(w, s.s[2], 0, 0));
 
-  std::array<std::array<uint32_t, side>, side> result;
-  [[maybe_unused]] Tile sums;
-  for (int row = 0; row < side; ++row) {
-    for (int column = 0; column < side; ++column) {
-      uint32_t r = 0, lane = 0;
-      place_of(row, column, r, lane);
-      uint32_t addend = source(w, s.s[2], s.s[2].kind == Place::vgpr ? r : 0, lane);
-      if constexpr (integer) {
-        auto sum = static_cast<int64_t>(static_cast<int32_t>(addend));
-        for (int k = 0; k < side; ++k) sum += whole(0, row, k) * whole(1, column, k);
-        if (mods.clamp) sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
-        result[row][column] = static_cast<uint32_t>(sum);
-      } else {
-        if constexpr (narrow) {
-          auto half = static_cast<uint16_t>(addend >> (high ? 16 : 0));
-          sums[row][column] = brain ? from_bf16(half) : from_half(half);
-        } else {
-          sums[row][column] = std::bit_cast<float>(addend);
-        }
-        if (mods.neg_hi >> 2 & 1) sums[row][column] = std::fabs(sums[row][column]);  // abs of C
-        if (mods.neg >> 2 & 1) sums[row][column] = -sums[row][column];
-      }
+  if constexpr (integer) {
+    // The upper halves of a wave repeat A and B; where they do not, silicon mixes them up.
+    auto element = [&](int operand, int outer, int k) {
+      uint32_t word = source(w, s.s[operand], static_cast<uint32_t>(k / each), static_cast<uint32_t>(outer));
+      auto x = static_cast<int64_t>(word >> bits * (k % each) & ((1u << bits) - 1));
+      bool is_signed = mods.neg >> operand & 1;
+      return is_signed && x >> (bits - 1) ? x - (int64_t{1} << bits) : x;
+    };
+    for (uint32_t at = 0; at < size; ++at) {
+      auto row = static_cast<int>(at / side), column = static_cast<int>(at % side);
+      auto sum = static_cast<int64_t>(static_cast<int32_t>(tile[at]));
+      for (int k = 0; k < side; ++k) sum += element(0, row, k) * element(1, column, k);
+      if (mods.clamp) sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
+      tile[at] = static_cast<uint32_t>(sum);
     }
-  }
-  if constexpr (!integer) {
+    std::memcpy(to, tile.data(), sizeof tile);
+  } else {
+    alignas(64) float sums[size];
+    for (uint32_t at = 0; at < size; ++at) {
+      auto half = static_cast<uint16_t>(tile[at] >> (high ? 16 : 0));
+      sums[at] = !narrow ? std::bit_cast<float>(tile[at]) : brain ? from_bf16(half) : from_half(half);
+    }
+    if (mods.neg_hi >> 2 & 1) {  // abs of C
+      for (float& c : sums) c = std::fabs(c);
+    }
+    if (mods.neg >> 2 & 1) {
+      for (float& c : sums) c = -c;
+    }
     // Bits of neg negate elements 0, 2, ..., those of neg_hi elements 1, 3, ...
-    alignas(64) float a[side][side], b[side][side];
+    alignas(64) float a[size], b[size];
     const LaneMatrix& lanes = simd().matrix;
     for (int i = 0; i < 2; ++i) {
       const uint32_t flip[] = {mods.neg >> i & 1 ? 1u << 31 : 0, mods.neg_hi >> i & 1 ? 1u << 31 : 0};
-      lanes.widen(w.vgpr(s.s[i].index), w.stride, brain, flip, i == 0 ? a[0] : b[0]);
+      lanes.widen(w.vgpr(s.s[i].index), w.stride, brain, flip, i == 0 ? a : b);
     }
-    lanes.multiply(a[0], b[0], sums[0].data());
-    for (int row = 0; row < side; ++row) {
-      for (int column = 0; column < side; ++column) {
-        float sum = sums[row][column];
-        result[row][column] = !narrow ? std::bit_cast<uint32_t>(sum) : brain ? to_bf16(sum) : to_half(sum);
+    lanes.multiply(a, b, sums);
+    if constexpr (narrow) {
+      for (uint32_t at = 0; at < size; ++at) {
+        uint32_t half = brain ? to_bf16(sums[at]) : to_half(sums[at]);
+        to[at] = high ? (to[at] & 0xffff) | half << 16 : (to[at] & 0xffff0000) | half;
       }
+    } else {
+      std::memcpy(to, sums, sizeof sums);
     }
   }
-  for (int row = 0; row < side; ++row) {
-    for (int column = 0; column < side; ++column) {
-      uint32_t r = 0, lane = 0;
-      place_of(row, column, r, lane);
-      uint32_t& to = w.v[static_cast<size_t>(s.d + r) * w.stride + lane];
-      if (!narrow) to = result[row][column];
-      else if (high) to = (to & 0xffff) | result[row][column] << 16;
-      else to = (to & 0xffff0000) | result[row][column];
-    }
-  }
-  for (uint32_t r = 0; r < registers; ++r) w.valid[s.d + r] = valid ? w.all_lanes : 0;
+  for (uint32_t r = 0; r < size / w.stride; ++r) w.valid[s.d + r] = valid ? w.all_lanes : 0;
   return true;
 }
 
