@@ -102,12 +102,18 @@ bool wmma(Wave& w, const Instruction& s) {
   bool valid = all_known(w, s.s[0]) && all_known(w, s.s[1]) && all_known(w, s.s[2]);
   bool high = narrow && (mods.op_sel >> 2 & 1);
 
-  // C and D lie row by row in the dwords of their registers, for 32 lanes as for 64.
+  // C and D lie row by row in the dwords of their registers, for 32 lanes as for 64. C is read where it lies
+  // if it needs no conversion and is D or apart from it.
   constexpr uint32_t size = side * side;
-  std::array<uint32_t, size> tile;
+  const Place& c = s.s[2];
+  const uint32_t registers = size / w.stride;
+  const bool modified = (mods.neg | mods.neg_hi) >> 2 & 1;
+  const bool in_place = c.kind == Place::vgpr && !integer && !narrow && !modified &&
+                        (c.index == s.d || c.index + registers <= s.d || s.d + registers <= c.index);
   uint32_t* to = w.vgpr(s.d);
-  if (s.s[2].kind == Place::vgpr) std::memcpy(tile.data(), w.vgpr(s.s[2].index), sizeof tile);
-  else tile.fill(source(w, s.s[2], 0, 0));
+  std::array<uint32_t, size> tile;
+  if (c.kind != Place::vgpr) tile.fill(source(w, c, 0, 0));
+  else if (!in_place) std::memcpy(tile.data(), w.vgpr(c.index), sizeof tile);
 
   if constexpr (integer) {
     // The upper halves of a wave repeat A and B; where they do not, silicon mixes them up.
@@ -126,16 +132,15 @@ bool wmma(Wave& w, const Instruction& s) {
     }
     std::memcpy(to, tile.data(), sizeof tile);
   } else {
-    alignas(64) float sums[size];
-    for (uint32_t at = 0; at < size; ++at) {
-      auto half = static_cast<uint16_t>(tile[at] >> (high ? 16 : 0));
-      sums[at] = !narrow ? std::bit_cast<float>(tile[at]) : brain ? from_bf16(half) : from_half(half);
+    if constexpr (narrow) {
+      for (uint32_t& x : tile) {
+        auto half = static_cast<uint16_t>(x >> (high ? 16 : 0));
+        x = std::bit_cast<uint32_t>(brain ? from_bf16(half) : from_half(half));
+      }
     }
-    if (mods.neg_hi >> 2 & 1) {  // abs of C
-      for (float& c : sums) c = std::fabs(c);
-    }
-    if (mods.neg >> 2 & 1) {
-      for (float& c : sums) c = -c;
+    if (modified) {
+      const uint32_t sign = 1u << 31, kept = mods.neg_hi >> 2 & 1 ? ~sign : ~uint32_t{0};  // abs of C
+      for (uint32_t& x : tile) x = (x & kept) ^ (mods.neg >> 2 & 1 ? sign : 0);
     }
     // Bits of neg negate elements 0, 2, ..., those of neg_hi elements 1, 3, ...
     alignas(64) float a[size], b[size];
@@ -144,17 +149,16 @@ bool wmma(Wave& w, const Instruction& s) {
       const uint32_t flip[] = {mods.neg >> i & 1 ? 1u << 31 : 0, mods.neg_hi >> i & 1 ? 1u << 31 : 0};
       lanes.widen(w.vgpr(s.s[i].index), w.stride, brain, flip, i == 0 ? a : b);
     }
-    lanes.multiply(a, b, sums);
+    lanes.multiply(a, b, in_place ? w.vgpr(c.index) : tile.data(), narrow ? tile.data() : to);
     if constexpr (narrow) {
       for (uint32_t at = 0; at < size; ++at) {
-        uint32_t half = brain ? to_bf16(sums[at]) : to_half(sums[at]);
+        auto sum = std::bit_cast<float>(tile[at]);
+        uint32_t half = brain ? to_bf16(sum) : to_half(sum);
         to[at] = high ? (to[at] & 0xffff) | half << 16 : (to[at] & 0xffff0000) | half;
       }
-    } else {
-      std::memcpy(to, sums, sizeof sums);
     }
   }
-  for (uint32_t r = 0; r < size / w.stride; ++r) w.valid[s.d + r] = valid ? w.all_lanes : 0;
+  for (uint32_t r = 0; r < registers; ++r) w.valid[s.d + r] = valid ? w.all_lanes : 0;
   return true;
 }
 

@@ -45,10 +45,10 @@ struct LaneMemory {
 };
 
 // Tiles of 16 x 16 (valu_matrix.cc): 16-bit floats out of eight registers, as to[element][lane], and sums of
-// products, c[row][column] += a[k][row] * b[k][column].
+// products, d[row][column] = c[row][column] + a[k][row] * b[k][column].
 struct LaneMatrix {
   void (*widen)(const uint32_t* v, uint32_t stride, bool brain, const uint32_t* flip, float* to);
-  void (*multiply)(const float* a, const float* b, float* c);
+  void (*multiply)(const float* a, const float* b, const uint32_t* c, uint32_t* d);
 };
 
 // What is compiled once per instruction set of the host.
