@@ -56,6 +56,13 @@ struct Pair {
   "global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n" unlock                       \
   "again:\n global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n"                     \
   "v_readfirstlane_b32 s20, v2\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc0 again\n s_endpgm"
+// The same; lanes and the wave count how often they have tried.
+#define LOCK_COUNTED(unlock)                                                                                 \
+  "v_mov_b32 v1, 0\n v_mov_b32 v4, 1\n v_mov_b32 v5, 0\n v_mov_b32 v6, 0\n s_mov_b32 exec_lo, 1\n"         \
+  "global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n" unlock                       \
+  "again:\n global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n v_add_nc_u32 v6, v6, v4\n"               \
+  "s_add_u32 s21, s21, 1\n s_waitcnt vmcnt(0)\n v_readfirstlane_b32 s20, v2\n s_cmp_eq_u32 s20, 0\n"       \
+  "s_cbranch_scc0 again\n s_endpgm"
 
 constexpr Pair pairs[] = {
   {"an empty loop", "loop:\n s_branch loop", "s_branch on\n on:\n s_endpgm"},
@@ -75,6 +82,13 @@ constexpr Pair pairs[] = {
   {"more workgroups awaited than there are", COUNT_TO(9), COUNT_TO(8),
    eight_workgroups, true},
   {"a workgroup awaited that cannot become resident", COUNT_TO(2), COUNT_TO(1), one_at_a_time, true},
+  {"a loop that counts its rounds for nobody",
+   "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_addc_u32 s21, s21, 0\n s_cmp_eq_u32 s0, s0\n s_cbranch_scc1 loop\n"
+   "s_endpgm",
+   "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_cmp_lg_u32 s20, 0x100000\n s_cbranch_scc1 loop\n s_endpgm"},
+  {"a lock that nobody gives back, and a count of the trials",
+   "s_mov_b32 s21, 0\n" LOCK_COUNTED(""), "s_mov_b32 s21, 0\n"
+   LOCK_COUNTED("global_store_b32 v1, v5, s[0:1]\n s_waitcnt_vscnt null, 0x0\n"), nullptr, true},
   {"a wave that halts", "s_sethalt 1\n s_endpgm", "s_sethalt 0\n s_endpgm"},
 };
 // clang-format on
@@ -130,6 +144,48 @@ TEST(Hang, IsNoLongComputation) {
   const Case cases[] = {
       {"scalar",
        "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_cmp_lt_u32 s20, 0x4000000\n"
+       "s_cbranch_scc1 loop\n s_endpgm"},
+      // What ends the loop has come a long way from what counts.
+      {"in lanes",
+       "v_mov_b32 v1, 0\n v_mov_b32 v2, 1\n loop:\n v_add_nc_u32 v1, v1, v2\n v_mul_u32_u24 v3, v1, v2\n"
+       "v_readfirstlane_b32 s20, v3\n s_min_u32 s21, s20, 0x80000\n s_cmp_lg_u32 s21, 0x80000\n"
+       "s_cbranch_scc1 loop\n s_endpgm"},
+      {"in a mask",
+       "v_mov_b32 v1, 0\n loop:\n v_add_nc_u32 v1, v1, 1\n v_cmp_gt_u32 vcc_lo, 0x80000, v1\n"
+       "s_cbranch_vccnz loop\n s_endpgm"},
+      {"in a carry",
+       "v_mov_b32 v1, 0\n loop:\n v_add_co_u32 v1, vcc_lo, 0x2000, v1\n s_cbranch_vccz loop\n s_endpgm"},
+      {"in EXEC",
+       "v_mov_b32 v1, 0\n loop:\n v_add_nc_u32 v1, v1, 1\n v_cmpx_gt_u32 0x80000, v1\n"
+       "s_cbranch_execnz loop\n s_endpgm"},
+      {"in the other of two, chosen",
+       "s_mov_b32 s20, 0\n s_mov_b32 s21, 0\n s_mov_b32 s22, 0\n loop:\n"
+       "s_add_u32 s20, s20, 1\n s_cmp_ge_u32 s20, 0x80000\n s_cselect_b32 s22, 1, s21\n s_mov_b32 s21, s22\n"
+       "s_bitcmp0_b32 s22, 0\n s_cbranch_scc1 loop\n s_endpgm"},
+      {"in what moves conditionally",
+       "s_mov_b32 s20, 0\n s_mov_b32 s21, 0\n loop:\n s_add_u32 s20, s20, 1\n"
+       "s_cmp_ge_u32 s20, 0x80000\n s_cmov_b32 s21, 1\n s_cmp_eq_u32 s21, 0\n s_cbranch_scc1 loop\n "
+       "s_endpgm"},
+      {"in the bit of a register",
+       "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_lshr_b32 s21, s20, 19\n"
+       "s_mov_b64 s[22:23], 0\n s_bitset1_b64 s[22:23], s21\n s_bitcmp1_b32 s22, 0\n s_cbranch_scc1 loop\n "
+       "s_endpgm"},
+      {"behind a number in M0",
+       "s_mov_b32 s20, 0\n s_mov_b32 s30, 0\n s_mov_b32 s31, 1\n loop:\n s_add_u32 s20, s20, 1\n"
+       "s_lshr_b32 s21, s20, 19\n s_mov_b32 m0, s21\n s_nop 4\n s_movrels_b32 s22, s30\n s_cmp_eq_u32 s22, "
+       "0\n"
+       "s_mov_b32 m0, 0\n s_mov_b32 s21, 0\n s_cbranch_scc1 loop\n s_endpgm"},
+      {"in another lane",
+       "v_mov_b32 v1, 0\n loop:\n v_add_nc_u32 v1, v1, 1\n v_mov_b32_dpp v2, v1 row_shl:1 bound_ctrl:1\n"
+       "v_readlane_b32 s20, v2, 3\n s_cmp_lg_u32 s20, 0x80000\n s_cbranch_scc1 loop\n s_endpgm"},
+      {"in half of a pair",
+       "v_mov_b32 v1, 0\n v_mov_b32 v2, 0\n loop:\n"
+       "v_dual_add_f32 v1, 1.0, v1 :: v_dual_mov_b32 v2, v1\n v_readfirstlane_b32 s20, v2\n"
+       "s_cmp_lg_u32 s20, 0x49000000\n s_cbranch_scc1 loop\n s_endpgm"},
+      {"in the address of what is stored",
+       "s_mov_b32 s20, 0\n v_mov_b32 v2, 0\n loop:\n s_add_u32 s20, s20, 4\n"
+       "s_and_b32 s21, s20, 0xc\n v_mov_b32 v1, s21\n global_store_b32 v1, v2, s[0:1]\n s_cmp_lg_u32 s20, "
+       "0x200000\n"
        "s_cbranch_scc1 loop\n s_endpgm"},
       // A counter in memory: only what is loaded says that something advances.
       {"in scratch",

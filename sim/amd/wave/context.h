@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -52,6 +53,10 @@ class CodeCache {
   [[nodiscard]] bool fresh(const Block& block) const { return block.checked == epoch_; }
   // What a fresh block does to the rules of hazards.h.
   const Hazards::Edge& hazards(const Block& block, uint32_t state);
+  // Those of a fresh block; while a dispatch runs.
+  [[nodiscard]] std::span<const doorbell::amd::Inst> instructions(const Block& block) const {
+    return at_.at(block.pc)->insts;
+  }
 
   // Executions of each row since the last call, added to `counts` (one per row of the instruction table).
   void take_counts(std::vector<uint64_t>& counts);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/amd/wave/context.h"
+#include "sim/amd/wave/liveness.h"
 
 namespace doorbell::sim::amd {
 namespace {
@@ -26,13 +27,22 @@ struct Snapshot {
     vectors.assign(w.v, w.v + size_t{w.vgpr_count} * w.stride);
     w.context->watch.scratch.clear();
   }
-  [[nodiscard]] bool holds(const Wave& w) const {
-    if (pc != w.pc) return false;
+  // Nothing is different, but for registers that nothing depends on.
+  [[nodiscard]] bool holds(const Wave& w, const Live& live) const {
     auto as_it_was = [](const auto& dword) { return std::memcmp(dword.first, &dword.second, 4) == 0; };
-    return scc == w.scc && mode == w.mode && scratch == w.scratch && m0 == w.s[reg::m0] &&
-           std::equal(scalars, scalars + reg::null, w.s) && std::equal(exec, exec + 2, w.s + reg::exec) &&
-           std::memcmp(vectors.data(), w.v, vectors.size() * sizeof(uint32_t)) == 0 &&
-           std::all_of(w.context->watch.scratch.begin(), w.context->watch.scratch.end(), as_it_was);
+    if (pc != w.pc || mode != w.mode || scratch != w.scratch || (live.scc && scc != w.scc) ||
+        m0 != w.s[reg::m0] || !std::equal(exec, exec + 2, w.s + reg::exec) ||
+        !std::all_of(w.context->watch.scratch.begin(), w.context->watch.scratch.end(), as_it_was))
+      return false;
+    for (size_t r = 0; r < reg::null; ++r) {
+      if (live.scalars[r] && scalars[r] != w.s[r]) return false;
+    }
+    for (size_t r = 0; r < w.vgpr_count; ++r) {
+      const size_t at = r * w.stride;
+      if (live.vectors[r] && std::memcmp(&vectors[at], w.v + at, w.stride * sizeof(uint32_t)) != 0)
+        return false;
+    }
+    return true;
   }
 };
 
@@ -71,7 +81,19 @@ Watched watch(Wave& w, uint64_t budget) {
   Watch& seen = w.context->watch;
   Watched result{Stop::none};
   Snapshot snapshot;
-  snapshot.take(w);
+  Live all;  // registers: a loop of any length may come back to them
+  all.vectors.set(), all.scalars.set(), all.scc = true;
+  // The blocks since the snapshot, of short loops; and how often it was asked what these depend on.
+  constexpr size_t longest = 64;
+  constexpr int most = 8;
+  std::vector<std::span<const doorbell::amd::Inst>> trace;
+  int asked = 0;
+  auto remember = [&] {
+    snapshot.take(w);
+    trace.clear();
+    asked = 0;
+  };
+  remember();
   seen.on = true;
   uint64_t begin = w.instructions, changes = seen.changes;
   // Again and again at twice the distance, so that one snapshot lies within the repetition and is kept for
@@ -80,12 +102,17 @@ Watched watch(Wave& w, uint64_t budget) {
     result.stop = execute(w, 1);  // one block
     if (result.stop == Stop::yield) result.stop = Stop::none;
     if (result.stop != Stop::none || seen.changes != changes) break;
-    if (snapshot.holds(w)) {
-      result.repeats = true;
-      break;
+    if (trace.size() <= longest) trace.push_back(w.context->code->instructions(*w.block));
+    if (w.pc == snapshot.pc) {
+      result.repeats = snapshot.holds(w, all);
+      if (!result.repeats && trace.size() <= longest && asked++ < most) {
+        std::optional<Live> live = live_around(trace, w.stride);
+        result.repeats = live && snapshot.holds(w, *live);
+      }
+      if (result.repeats) break;
     }
     if (w.instructions - begin >= next) {
-      snapshot.take(w);
+      remember();
       next *= 2;
     }
   }

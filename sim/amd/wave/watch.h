@@ -1,7 +1,7 @@
 // Whether a wave can ever do anything but what it does. A wave is a deterministic machine: where it comes
 // back to the same registers at the same instruction, and neither it nor anybody else has changed memory
-// meanwhile, it will come back for ever. That is a hang, however short its run was; and a long computation is
-// none, however long it takes.
+// meanwhile, it will come back for ever. Registers on which nothing depends may differ (liveness.h). That is
+// a hang, however short its run was; and a long computation is none, however long it takes.
 //
 // What a wave that repeats reads from memory says who could still wake it:
 //   nothing    nobody
