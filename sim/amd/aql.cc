@@ -441,7 +441,11 @@ Step AqlQueue::complete() {
   }
   uint64_t address = slot_.dispatch.completion_signal;
   aql::Signal signal{};
+  if (aql::Header{static_cast<uint16_t>(slot_.dwords[0])}.release() ==
+      static_cast<unsigned>(aql::Scope::system))
+    write_back();
   if (address != 0 && !bus.failed()) {
+    authors.tell();
     bus.purpose("completion signal");
     // All that is needed of it is read first: once its value has changed, the host may free it.
     signal.event_mailbox = bus.load<uint64_t>(address + offsetof(aql::Signal, event_mailbox));

@@ -40,7 +40,7 @@ void Bus::miss(uint64_t va, uint64_t bytes, Access access) {
   fault_.write = (access & access_write) != 0;
 }
 
-void* Bus::locate(uint64_t va, uint64_t bytes, Access access) {
+const Region* Bus::locate(uint64_t& va, uint64_t bytes, Access access) {
   if (failed()) return nullptr;
   if (va % bytes != 0) {
     if (refuse_at(Check::misaligned, va,
@@ -51,7 +51,7 @@ void* Bus::locate(uint64_t va, uint64_t bytes, Access access) {
   const Region* region = reader_.find(va, bytes, access);
   if (region) {
     if (access & access_write) caches_.written(va, bytes);
-    return region->at(va);
+    return region;
   }
   miss(va, bytes, access);
   return nullptr;
@@ -64,15 +64,7 @@ void Bus::read(uint64_t va, std::span<std::byte> to) {
   miss(missing, va + to.size() - missing, access_read);
 }
 
-void Bus::write(uint64_t va, std::span<const std::byte> from) {
-  uint64_t missing = va;
-  if (failed()) return;
-  caches_.written(va, from.size());
-  if (reader_.write(va, from, &missing)) return;
-  miss(missing, va + from.size() - missing, access_write);
-}
-
-std::byte* Bus::stretch(uint64_t va, Access access, uint64_t& bytes) {
+const Region* Bus::stretch(uint64_t va, Access access, uint64_t& bytes) {
   const Region* region = reader_.find(va, 1, access);
   if (!region) {
     miss(va, bytes, access);
@@ -80,7 +72,12 @@ std::byte* Bus::stretch(uint64_t va, Access access, uint64_t& bytes) {
   }
   bytes = std::min(bytes, region->end() - va);
   if (access & access_write) caches_.written(va, bytes);
-  return region->at(va);
+  return region;
+}
+
+void Bus::move(const Region& there, uint64_t to, const Region& here, uint64_t from, uint64_t bytes) {
+  const std::byte* source = here.shadow ? here.shadow->fresh(here.at(from), bytes) : here.at(from);
+  put(there, to, bytes, [&](std::byte* target) { std::memmove(target, source, bytes); });
 }
 
 bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop, bool backwards) {
@@ -90,24 +87,25 @@ bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
       // The last part that lies in one region on both sides.
       uint64_t at = bytes - part;
       uint64_t whole = part;
-      std::byte* source = stretch(from + at, access_read, whole);
-      std::byte* target = source ? stretch(to + at, access_write, whole) : nullptr;
-      if (!target) return false;
+      const Region* here = stretch(from + at, access_read, whole);
+      const Region* there = here ? stretch(to + at, access_write, whole) : nullptr;
+      if (!there) return false;
       if (whole < part) {
         // Regions meet inside: go byte by byte from the end.
-        std::byte value = load<std::byte>(from + bytes - 1);
-        store(to + bytes - 1, value);
-        --bytes;
-        continue;
+        at = bytes - 1;
+        whole = part = 1;
+        here = stretch(from + at, access_read, whole);
+        there = stretch(to + at, access_write, whole);
+        if (!here || !there) return false;
       }
-      std::memmove(target, source, part);
+      move(*there, to + at, *here, from + at, part);
     } else {
-      std::byte* source = stretch(from, access_read, part);
-      std::byte* target = source ? stretch(to, access_write, part) : nullptr;
-      if (!target) return false;
+      const Region* here = stretch(from, access_read, part);
+      const Region* there = here ? stretch(to, access_write, part) : nullptr;
+      if (!there) return false;
       // An engine that reads ahead of its writes: a forward copy onto a later, overlapping range is garbage
       // on hardware too, memmove's answer is one of the possible ones.
-      std::memmove(target, source, part);
+      move(*there, to, *here, from, part);
       from += part;
       to += part;
     }
@@ -117,23 +115,36 @@ bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
   return bytes == 0;
 }
 
+void Bus::write(uint64_t va, std::span<const std::byte> from) {
+  while (!from.empty() && !failed()) {
+    uint64_t part = from.size();
+    const Region* region = stretch(va, access_write, part);
+    if (!region) return;
+    put(*region, va, part, [&](std::byte* target) { std::memcpy(target, from.data(), part); });
+    from = from.subspan(part);
+    va += part;
+  }
+}
+
 void Bus::fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes,
                const std::atomic<bool>& stop) {
   uint64_t done = 0;
   while (done != bytes && !failed() && !stop.load(std::memory_order_relaxed)) {
     uint64_t part = std::min(bytes - done, chunk_bytes);
-    std::byte* target = stretch(to + done, access_write, part);
-    if (!target) return;
-    if (pattern.size() == 1) {
-      std::memset(target, std::to_integer<int>(pattern[0]), part);
-    } else if (pattern.size() == 4 && done % 4 == 0) {
-      uint32_t word;
-      std::memcpy(&word, pattern.data(), 4);
-      for (uint64_t i = 0; i + 4 <= part; i += 4) std::memcpy(target + i, &word, 4);
-      std::memcpy(target + part / 4 * 4, &word, part % 4);
-    } else {
-      for (uint64_t i = 0; i < part; ++i) target[i] = pattern[(done + i) % pattern.size()];
-    }
+    const Region* region = stretch(to + done, access_write, part);
+    if (!region) return;
+    put(*region, to + done, part, [&](std::byte* target) {
+      if (pattern.size() == 1) {
+        std::memset(target, std::to_integer<int>(pattern[0]), part);
+      } else if (pattern.size() == 4 && done % 4 == 0) {
+        uint32_t word;
+        std::memcpy(&word, pattern.data(), 4);
+        for (uint64_t i = 0; i + 4 <= part; i += 4) std::memcpy(target + i, &word, 4);
+        std::memcpy(target + part / 4 * 4, &word, part % 4);
+      } else {
+        for (uint64_t i = 0; i < part; ++i) target[i] = pattern[(done + i) % pattern.size()];
+      }
+    });
     done += part;
     reader_.quiesce();
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,31 +37,41 @@ class Bus {
   bool refuse(Check check, std::string text);
   bool refuse_at(Check check, uint64_t address, std::string text);
 
-  // Single accesses are atomic and aligned; loads acquire, stores release.
+  // Whose stores are those of the next accesses: a packet of the queue.
+  void storer(Authors& authors, std::string_view queue) { storer_ = {&authors, queue, 0, {}}; }
+  void packet(uint64_t packet) { storer_.packet = packet; }
+  // Whether copies and fills go to memory itself.
+  void past_l2(bool past) { past_l2_ = past; }
+
+  // Single accesses are atomic and aligned; loads acquire, stores release. What they write reaches the host
+  // at once: they are signals, fences, timestamps.
   template <class T>
   T load(uint64_t va) {
-    auto* host = locate<T>(va, access_read);
-    return host ? std::atomic_ref<T>(*host).load(std::memory_order_acquire) : T{};
+    T value{};
+    if (const Region* region = locate(va, sizeof(T), access_read)) {
+      std::byte* host = region->at(va);
+      if (region->shadow) host = region->shadow->fresh(host, sizeof(T));
+      value = std::atomic_ref<T>(*reinterpret_cast<T*>(host)).load(std::memory_order_acquire);
+    }
+    return value;
   }
   template <class T>
   void store(uint64_t va, T value) {
-    if (auto* host = locate<T>(va, access_write)) {
-      std::atomic_ref<T>(*host).store(value, std::memory_order_release);
-    }
+    change<T>(va, access_write,
+              [&](std::atomic_ref<T> cell) { cell.store(value, std::memory_order_release); });
   }
   // Replaces the value by change(old), sequentially consistent; returns the old one.
   template <class T, class Change>
   T exchange(uint64_t va, Change&& change) {
-    auto* host = locate<T>(va, access_read | access_write);
-    if (!host) return T{};
-    std::atomic_ref<T> cell(*host);
-    T old = cell.load(std::memory_order_relaxed);
-    while (!cell.compare_exchange_weak(old, change(old), std::memory_order_seq_cst)) {}
+    T old{};
+    this->change<T>(va, access_read | access_write, [&](std::atomic_ref<T> cell) {
+      old = cell.load(std::memory_order_relaxed);
+      while (!cell.compare_exchange_weak(old, change(old), std::memory_order_seq_cst)) {}
+    });
     return old;
   }
 
   void read(uint64_t va, std::span<std::byte> to);
-  void write(uint64_t va, std::span<const std::byte> from);
   template <class T>
   T load_struct(uint64_t va) {
     T value{};
@@ -68,26 +79,46 @@ class Bus {
     return value;
   }
 
-  // Of any size. Ranges may not be mapped to their end: what comes before the hole is done, as by hardware.
-  // `stop` ends them early. Overlapping ranges are copied from the low end up, or down with `backwards`.
-  // copy returns whether it came to its end.
+  // Of any size, by way of the second-level cache. Ranges may not be mapped to their end: what comes before
+  // the hole is done, as by hardware. `stop` ends them early. Overlapping ranges are copied from the low end
+  // up, or down with `backwards`. copy returns whether it came to its end.
   bool copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop,
             bool backwards = false);
   void fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes, const std::atomic<bool>& stop);
+  void write(uint64_t va, std::span<const std::byte> from);
 
  private:
-  template <class T>
-  T* locate(uint64_t va, Access access) {
-    return static_cast<T*>(locate(va, sizeof(T), access));
+  template <class T, class Op>
+  void change(uint64_t va, Access access, Op&& op) {
+    const Region* region = locate(va, sizeof(T), access);
+    if (!region) return;
+    std::byte* host = region->at(va);
+    auto apply = [&] { op(std::atomic_ref<T>(*reinterpret_cast<T*>(host))); };
+    if (region->shadow) region->shadow->through(host, sizeof(T), apply);
+    else apply();
   }
-  void* locate(uint64_t va, uint64_t bytes, Access access);  // null: failed
+  const Region* locate(uint64_t& va, uint64_t bytes, Access access);  // null: failed
   void miss(uint64_t va, uint64_t bytes, Access access);
-  // The longest stretch from va on with that access, at most `bytes`; null: failed.
-  std::byte* stretch(uint64_t va, Access access, uint64_t& bytes);
+  // The region of the longest stretch from va on with that access, at most `bytes`; null: failed.
+  const Region* stretch(uint64_t va, Access access, uint64_t& bytes);
+  // Within a stretch: `op` on where its bytes are to be stored.
+  template <class Op>
+  void put(const Region& region, uint64_t va, uint64_t bytes, Op&& op) {
+    std::byte* host = region.at(va);
+    if (region.shadow && past_l2_) {
+      region.shadow->through(host, bytes, [&] { op(host); });
+    } else {
+      Shadow::Store store(region.shadow.get(), host, bytes, storer_);
+      op(store.at);
+    }
+  }
+  void move(const Region& there, uint64_t to, const Region& here, uint64_t from, uint64_t bytes);
 
   Vm::Reader reader_;
   const Strict& strict_;
   Caches& caches_;
+  Storer storer_;
+  bool past_l2_ = false;
   const char* purpose_ = "";
   Fault fault_;
 };

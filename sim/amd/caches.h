@@ -11,19 +11,21 @@
 //   scalar  of a workgroup processor, scalar loads. Invalidated by s_dcache_inv, GLK_INV and acquire fences;
 //           no store goes through it.
 //   L2      of the GPU. Everything on the GPU goes through it; what the host writes into its own memory is
-//   not
-//           seen before GL2_INV or an acquire fence of system scope.
+//           not seen before GL2_INV or an acquire fence of system scope. What it holds of the GPU's own
+//           stores is in shadow.h.
 //
 // In workgroup processor mode (RSRC1.WGP_MODE) a workgroup's waves alternate between two compute units.
-// Memory of Mtype cc and uc is taken as uncached. Instructions are in CodeCache (code_epoch() here).
+// Memory of Mtype cc and uc bypasses the L2 and nothing else: kernel arguments are in uncached memory "to
+// avoid needing to invalidate the L2 cache", and the L0 and L1 caches are invalidated for them all the same.
+// Only doorbells and registers are never held. Instructions are in CodeCache (code_epoch() here).
 //
 // The record is a copy of each line when it was loaded: it needs no bookkeeping by those who write, and what
 // was overwritten by the same content is not stale. It is small: 256 lines for each of four workgroup
 // processors of each host thread, which workgroups take in turns, and `budget` lines in a dispatch, so that
 // streaming kernels pay for their first half megabyte. What was not recorded counts as evicted.
 //
-// Sources: LLVM, "User Guide for AMDGPU Backend", Memory Model gfx10-gfx11; RDNA3 ISA 9.4, 8.1.5; Linux
-// nvd.h, PACKET3_ACQUIRE_MEM_GCR_CNTL.
+// Sources: LLVM, "User Guide for AMDGPU Backend", Memory Model gfx10-gfx11 (of uncached memory: "For kernarg
+// backing memory"); RDNA3 ISA 9.4, 8.1.5; Linux nvd.h, PACKET3_ACQUIRE_MEM_GCR_CNTL.
 #pragma once
 
 #include <array>
@@ -65,7 +67,7 @@ class Caches {
   struct Way {
     unsigned cu = 0;  // of the two of its workgroup processor
     bool past_l0 = false, past_gl1 = false;
-    bool hosts = false;  // to memory that the host has behind the L2
+    bool hosts = false;  // to memory of the host's that the L2 holds
   };
 
   // Of one workgroup processor. Its functions belong to one thread at a time, and are for global memory after

@@ -20,8 +20,9 @@
 
 namespace doorbell::sim::amd {
 
-class Caches;  // sim/amd/caches.h
-struct Gpu;    // sim/amd/gpu.h
+class Authors;  // sim/amd/shadow.h
+class Caches;   // sim/amd/caches.h
+struct Gpu;     // sim/amd/gpu.h
 
 // FLAT addresses whose upper 32 bits are these reach LDS and scratch (SH_MEM_BASES; Linux gmc_v10_0.c: shared
 // and private apertures). KFD's GET_PROCESS_APERTURES reports them.
@@ -102,6 +103,8 @@ struct Surroundings {
   std::function<void(const WaveRegisters&)> begin, end;
   // What survives from one dispatch to the next. Default: cold caches.
   Caches* caches = nullptr;
+  // Who stored to the host's memory is noted there (shadow.h). Null: nobody asks.
+  Authors* authors = nullptr;
   // Set to true by anyone to end the dispatch early (the queue is destroyed).
   const std::atomic<bool>* stop = nullptr;
 };

@@ -68,7 +68,9 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.report = [this](const Fault& seen) { machine.report(seen); };
   around.activity = &machine.changes;
   around.caches = &machine.caches;
+  around.authors = &authors;
   around.stop = &stop;
+  machine.vm.refresh();
   bus.offline();
   Outcome outcome = machine.hooks.launch ? machine.hooks.launch(dispatch, around)
                                          : run(machine.gpu, machine.vm, dispatch, around);

@@ -61,7 +61,9 @@ class Engine {
       : machine(shared),
         config(queue),
         name(std::move(called)),
-        bus(shared.vm, machine.strict, machine.caches) {}
+        bus(shared.vm, machine.strict, machine.caches) {
+    bus.storer(authors, name);
+  }
   virtual ~Engine() = default;
 
   // At most one packet. The bus is online.
@@ -73,6 +75,11 @@ class Engine {
   // Runs waves, with the bus offline meanwhile. done, refused or faulted; done as well if the queue was
   // stopped.
   Step launch(Dispatch& dispatch, uint64_t packet);
+  // The release of system scope. The host is told afterwards, if at all: authors.tell().
+  void write_back() {
+    machine.vm.write_back();
+    authors.forget();
+  }
   // Turns what the bus latched into the step's result. `packet` is its index in the queue's own units,
   // `errors` what a packet that is refused is to the host.
   Step fail(uint64_t packet, uint32_t queue_errors);
@@ -81,6 +88,7 @@ class Engine {
   Commons& machine;
   QueueConfig config;
   const std::string name;
+  Authors authors;
   Bus bus;
   std::atomic<bool> stop{false};  // set by anyone to make the queue end what it is doing
 

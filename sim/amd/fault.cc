@@ -19,6 +19,7 @@ constexpr CheckRow rows[] = {
   {Check::scratch_bounds, "scratch-bounds", FaultKind::aperture, "a scratch access beyond the wave's scratch space", "RDNA3 ISA 10.6.3"},
   {Check::stale_read, "stale-read", FaultKind::strict, "a load of what somebody else has written, through a cache that holds the old content and was not invalidated since", "AMDGPUUsage: Memory Model"},
   {Check::stale_code, "stale-code", FaultKind::strict, "instructions that have changed since they were fetched, with no invalidation of the instruction cache between", "AMDGPUUsage: Memory Model; ROCR-Runtime GpuAgent::InvalidateCodeCaches"},
+  {Check::missing_release, "missing-release", FaultKind::lint, "data in the host's memory of which the host was told that it is done, and that nobody has written back from the second-level cache (L2) when the memory is unmapped or the last queue ends", "AMDGPUUsage: Memory Model; Linux gfx_v11_0.c: gfx_v11_0_ring_emit_fence; ROCR-Runtime amd_blit_sdma.cpp: BuildGCRCommand"},
   {Check::illegal_instruction, "illegal-instruction", FaultKind::illegal, "words that are no instruction of this GPU", "RDNA3 ISA 4.4: STATUS, TRAPSTS.ILLEGAL_INST"},
   {Check::load_use, "load-use", FaultKind::strict, "touching a register that a load still fills, before the s_waitcnt for it", "RDNA3 ISA 4.4 Data dependency resolution; SIInsertWaitcnts.cpp"},
   {Check::sgpr_range, "sgpr-range", FaultKind::strict, "scalar registers beyond the last one, or a misaligned group of them", "RDNA3 ISA 3.3.1"},

@@ -42,6 +42,7 @@ enum class Check : uint8_t {
   scratch_bounds,
   stale_read,
   stale_code,
+  missing_release,
   // instructions
   illegal_instruction,
   load_use,

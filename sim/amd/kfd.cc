@@ -108,6 +108,7 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
     auto device = std::make_unique<Device>();
     device->index = card;
     device->card = machine.cards[card];
+    device->vm.hold_host_stores(machine.strict().on(Check::missing_release));
     device->doorbells = raw::map(kfd_file::doorbell_bytes, process->file_.get(), kfd_file::doorbells(card));
     if (!device->doorbells) return error("cannot map emulated doorbells: {}", std::strerror(errno));
     process->devices_.push_back(std::move(device));

@@ -81,6 +81,7 @@ class KfdProcess {
     std::byte* host = nullptr;
     bool host_is_ours = false;  // a mapping of the emulator's own
     bool fresh = false;
+    bool shared = false;  // with other processes, or was
     bool has_block = false;
     Block block;
     uint32_t mapped = 0;  // a bit per card
@@ -129,6 +130,7 @@ class KfdProcess {
   void give_back(Buffer& buffer);
   int map_on(Buffer& buffer, Device& device);
   int unmap_from(Buffer& buffer, Device& device);
+  int share(Buffer& buffer, ShareKey& key);
   // Takes a hold on a block of the Pool: a handle for it, or -errno.
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);

@@ -164,6 +164,7 @@ int KfdProcess::map_on(Buffer& buffer, Device& on) {
   for (uint64_t copy = 0; copy <= buffer.doubled(); ++copy) {
     Region region = region_of(buffer.va + copy * buffer.bytes, buffer.bytes, buffer.host, buffer.flags,
                               buffer.kind, buffer.fresh, buffer.handle);
+    region.shared = buffer.shared;
     if (!on.vm.map(region)) {
       if (copy == 1) on.vm.unmap(buffer.va, buffer.bytes);
       return -EINVAL;

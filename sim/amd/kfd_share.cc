@@ -55,11 +55,21 @@ int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& han
   if (!made.host) return -ENOMEM;
   made.host_is_ours = true;
   made.has_block = true;
+  made.shared = true;
   made.block = block;
   uint32_t id = 0;
   while (on.buffers.contains(id)) ++id;
   handle = made.handle = uint64_t{on.id()} << 32 | id;
   on.buffers.emplace(id, made);
+  return 0;
+}
+
+// Processes share the second-level cache of a card, and here nothing of it is shared: what they exchange goes
+// to memory at once.
+int KfdProcess::share(Buffer& buffer, ShareKey& key) {
+  if (int error = resources_.share(buffer.block, key)) return error;
+  buffer.shared = true;
+  for (auto& on : devices_) on->vm.share(buffer.host, buffer.bytes);
   return 0;
 }
 
@@ -70,7 +80,7 @@ int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
   if (shared->kind == MemoryKind::userptr) return -EPERM;  // amdgpu_dma_buf.c, amdgpu_gem_prime_export
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
   DmabufContent content{dmabuf_magic, {}};
-  if (int error = resources_.share(shared->block, content.key)) return error;
+  if (int error = share(*shared, content.key)) return error;
   int fd = memfd_create("dmabuf", (args.flags & O_CLOEXEC ? MFD_CLOEXEC : 0u) | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
   if (raw::write(fd, &content, sizeof(content)) != sizeof(content)) {
@@ -115,7 +125,7 @@ int KfdProcess::ipc_export(kfd::IpcExportHandle& args) {
   if (!shared || !device(args.gpu_id)) return -EINVAL;
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
   ShareKey key;
-  if (int error = resources_.share(shared->block, key)) return error;
+  if (int error = share(*shared, key)) return error;
   static_assert(sizeof(key) == sizeof(args.share_handle));
   std::memcpy(args.share_handle, key.data(), sizeof(key));
   return 0;

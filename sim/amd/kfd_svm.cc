@@ -32,7 +32,10 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
   bool writable = !(range.flags & kfd::svm_flag::gpu_read_only);
   for (auto& on : devices_) {
     uint32_t bit = 1u << on->index;
-    if (range.mapped & bit) on->vm.unmap(start, bytes);
+    if (range.mapped & bit) {
+      on->vm.write_back();  // the memory stays, with other attributes
+      on->vm.unmap(start, bytes);
+    }
     range.mapped &= ~bit;
     if (!(wanted & bit)) continue;
     if (!bound(*on)) return -EINVAL;

@@ -461,6 +461,9 @@ Step Pm4::release_mem(Packet packet) {
   uint64_t align = data == f::data32 ? 4 : 8;
   if (data != f::data_none && va % align != 0)
     return refuse(Check::packet_alignment, fmt::format("address {:#x} is not on {} bytes", va, align));
+  // The data and the interrupt come after the write-back.
+  bool gfx9 = generation(engine_.machine.gpu) == pm4::Generation::gfx9;
+  if ((packet[1] & (gfx9 ? f::tc_wb_action : f::gcr_gl2_wb)) != 0) engine_.write_back();
   bool send = interrupt == f::send_interrupt_only || interrupt == f::send_interrupt_after_write_confirm ||
               interrupt == f::send_int_ctxid;
   if (interrupt == f::int_if_compare32) {
@@ -478,7 +481,8 @@ Step Pm4::release_mem(Packet packet) {
     }
   }
   if (bus.failed()) return Step::done;
-  if (generation(engine_.machine.gpu) != pm4::Generation::gfx9)
+  if (send || data != f::data_none) engine_.authors.tell();
+  if (!gfx9)
     engine_.machine.caches.invalidate({.l0 = (packet[1] & f::gcr_glv_inv) != 0,
                                        .gl1 = (packet[1] & f::gcr_gl1_inv) != 0,
                                        .l2 = (packet[1] & f::gcr_gl2_inv) != 0});
@@ -497,6 +501,8 @@ Step Pm4::dma_data(Packet packet) {
   if (f::sas.get(p) != 0 || f::das.get(p) != 0)
     return refuse(Check::packet_field, "register space (SAS, DAS) is the kernel's");
   uint64_t target = address_of(packet, 4);
+  engine_.bus.packet(packet_);
+  engine_.bus.past_l2(to != f::dst_l2);
   if (from == f::src_data) {
     std::array<uint32_t, 1> word = {packet[2]};
     engine_.bus.fill(target, std::as_bytes(std::span(word)), bytes, engine_.stop);
@@ -515,6 +521,7 @@ Step Pm4::acquire_mem(Packet packet) {
     return refuse(Check::packet_field,
                   fmt::format("{} dwords, this GPU's ACQUIRE_MEM has {}", packet.size(), dwords));
   uint32_t control = gfx9 ? packet[1] : f::gcr_cntl.get(packet.data());
+  if ((control & (gfx9 ? f::tc_wb_action : pm4::gcr::gl2_wb)) != 0) engine_.write_back();
   engine_.machine.caches.invalidate(gfx9 ? Caches::Which{.code = (control & f::sh_icache_action) != 0,
                                                          .scalar = (control & f::sh_kcache_action) != 0,
                                                          .l0 = (control & f::tcl1_action) != 0,

@@ -253,6 +253,7 @@ void CommandProcessor::Impl::watch() {
 
 CommandProcessor::CommandProcessor(const Gpu& gpu, Vm& vm, const Strict& strict, Hooks hooks)
     : impl_(std::make_unique<Impl>(gpu, vm, strict, std::move(hooks))) {
+  vm.set_report([impl = impl_.get()](const Fault& lint) { impl->machine.report(lint); });
   impl_->watcher = impl_->start("gpu doorbells", [impl = impl_.get()] { impl->watch(); });
 }
 
@@ -261,6 +262,7 @@ CommandProcessor::~CommandProcessor() {
   impl_->awake.notify();
   impl_->watcher.join();
   while (!impl_->queues.empty()) remove_queue(impl_->queues.begin()->first);
+  impl_->machine.vm.set_report(nullptr);
 }
 
 Result<uint32_t> CommandProcessor::add_queue(const QueueConfig& config) {
@@ -333,12 +335,14 @@ Result<QueueState> CommandProcessor::state(uint32_t id) const {
 
 void CommandProcessor::remove_queue(uint32_t id) {
   std::unique_ptr<Queue> queue;
+  bool last = false;
   {
     std::lock_guard lock(impl_->mutex);
     auto found = impl_->queues.find(id);
     if (found == impl_->queues.end()) return;
     queue = std::move(found->second);
     impl_->queues.erase(found);
+    last = impl_->queues.empty();
   }
   DOORBELL_CHECK(queue->thread.get_id() != std::this_thread::get_id(), "{} is removed by its own hook",
                  queue->engine->name);
@@ -346,6 +350,7 @@ void CommandProcessor::remove_queue(uint32_t id) {
   queue->bell.notify();
   impl_->machine.changed.notify();
   queue->thread.join();
+  if (last) impl_->machine.vm.end_stores();
 }
 
 void CommandProcessor::set_trap_handler(uint64_t code, uint64_t memory) {

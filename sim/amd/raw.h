@@ -46,6 +46,12 @@ inline std::byte* map(size_t bytes, int fd, uint64_t offset) {
                      MAP_SHARED | MAP_NORESERVE, fd, static_cast<long>(offset));
   return result < 0 && result > -4096 ? nullptr : reinterpret_cast<std::byte*>(result);
 }
+// Zeroes of one's own, which take memory where they are written; null on failure.
+inline std::byte* reserve(size_t bytes) {
+  long result = call(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return result < 0 && result > -4096 ? nullptr : reinterpret_cast<std::byte*>(result);
+}
 inline void unmap(void* address, size_t bytes) {
   call(SYS_munmap, pointer(address), static_cast<long>(bytes));
 }

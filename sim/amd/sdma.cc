@@ -180,6 +180,7 @@ Step SdmaQueue::step() {
         return;
       }
       bus.purpose(row->name);
+      bus.packet(read_);
       dwords = row->dwords;
       if (op == sdma::COPY && sub_op == sdma::COPY_LINEAR && sdma::copy_linear::broadcast.get(&header) != 0)
         dwords = sdma::copy_linear::dwords_broadcast;
@@ -294,10 +295,7 @@ Step SdmaQueue::copy_box(Packet packet) {
 Step SdmaQueue::write(Packet packet) {
   uint64_t va = join(packet[1], packet[2]);
   if (va % 4 != 0) return refuse(Check::packet_alignment, fmt::format("address {:#x} is not on a dword", va));
-  for (size_t i = sdma::write::header_dwords; i < packet.size() && !bus.failed(); ++i) {
-    bus.store(va, packet[i]);
-    va += 4;
-  }
+  bus.write(va, std::as_bytes(packet.subspan(sdma::write::header_dwords)));
   machine.touch();
   return Step::done;
 }
@@ -323,10 +321,12 @@ Step SdmaQueue::indirect(Packet packet) {
 Step SdmaQueue::fence(Packet packet) {
   bus.store<uint32_t>(join(packet[1], packet[2]), packet[3]);
   machine.touch();
+  authors.tell();
   return Step::done;
 }
 
 Step SdmaQueue::trap(Packet packet) {
+  authors.tell();
   machine.interrupt(sdma::trap::int_context.get(packet.data()));
   return Step::done;
 }
@@ -381,6 +381,7 @@ Step SdmaQueue::atomic_op(Packet packet) {
   if (!result.known) return refuse(Check::packet_field, fmt::format("atomic operation {} is reserved", op));
   if (bus.failed()) return Step::done;
   machine.touch();
+  authors.tell();
   if (f::loop.get(packet.data()) != 0 && result.old != expected) {
     waits_for = fmt::format("ATOMIC loops until {:#x} holds {:#x}", va, expected);
     return Step::wait;
@@ -422,6 +423,7 @@ Step SdmaQueue::gcr(Packet packet) {
   if (sdma::gcr_req::vmid.get(packet.data()) != 0)
     return refuse(Check::packet_field, "VMID is the kernel's to set");
   uint32_t control = sdma::gcr_req::control_15_0.get(packet.data());
+  if ((control & pm4::gcr::gl2_wb) != 0) write_back();
   machine.caches.invalidate({.code = (control & pm4::gcr::gli_inv) != 0,
                              .scalar = (control & pm4::gcr::glk_inv) != 0,
                              .l0 = (control & pm4::gcr::glv_inv) != 0,

@@ -89,7 +89,8 @@ Status Vm::map(const Region& region) {
   if (next != regions_.end() && (*next)->va < region.end()) {
     return error("GPU mapping {}: overlaps {}", text(region), text(**next));
   }
-  auto copy = std::make_unique<const Region>(region);
+  auto copy = std::make_unique<Region>(region);
+  copy->shadow = shadow_of(region);
   const Region* added = copy.get();
   regions_.insert(next, std::move(copy));
   place(added->va, added->end(), added);
@@ -149,7 +150,79 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
     std::this_thread::yield();
     lock.lock();
   }
+  lock.unlock();
+  for (const auto& old : gone) end_stores(*old, std::max(va, old->va), std::min(end, old->end()));
+  gone.clear();
+  forget_shadows();
   return mapped;
+}
+
+void Vm::forget_shadows() {
+  std::lock_guard lock(shadows_mutex_);
+  std::erase_if(shadows_, [](const auto& shadow) { return shadow.use_count() == 1; });
+}
+
+std::shared_ptr<Shadow> Vm::shadow_of(const Region& region) {
+  bool hosts = region.kind == MemoryKind::gtt || region.kind == MemoryKind::userptr;
+  bool held = region.mtype == Mtype::nc || region.mtype == Mtype::rw;
+  if (!holds_ || !hosts || !held) return nullptr;
+  std::lock_guard lock(shadows_mutex_);
+  bool apart = true;
+  for (const auto& shadow : shadows_) {
+    if (!region.shared && shadow->covers(region.host, region.bytes)) return shadow;
+    if (!shadow->overlaps(region.host, region.bytes)) continue;
+    shadow->stop();  // of memory that is mapped in pieces, nothing is held
+    apart = false;
+  }
+  if (!apart || region.shared) return nullptr;
+  return shadows_.emplace_back(std::make_shared<Shadow>(region.host, region.bytes));
+}
+
+void Vm::write_back() {
+  if (!holds_) return;
+  std::lock_guard lock(shadows_mutex_);
+  for (const auto& shadow : shadows_) shadow->write_back();
+}
+
+void Vm::refresh() {
+  if (!holds_) return;
+  std::lock_guard lock(shadows_mutex_);
+  for (const auto& shadow : shadows_) shadow->refresh();
+}
+
+void Vm::share(const std::byte* host, uint64_t bytes) {
+  std::lock_guard lock(shadows_mutex_);
+  for (const auto& shadow : shadows_)
+    if (shadow->overlaps(host, bytes)) shadow->stop();
+}
+
+void Vm::end_stores() {
+  for (const Region& region : regions()) end_stores(region, region.va, region.end());
+}
+
+void Vm::end_stores(const Region& region, uint64_t from, uint64_t to) {
+  if (!region.shadow) return;
+  for (const Shadow::Unreleased& lost : region.shadow->end(region.at(from), to - from)) {
+    if (!report_) continue;
+    Fault lint;
+    lint.kind = check_row(Check::missing_release).kind;
+    lint.check = Check::missing_release;
+    lint.queue = lost.author->queue;
+    lint.packet = lost.author->packet;
+    lint.has_packet = true;
+    lint.kernel = lost.author->kernel;
+    lint.address = region.va + static_cast<uint64_t>(lost.first - region.host);
+    lint.has_address = true;
+    lint.write = true;
+    lint.text = fmt::format(
+        "{} byte{} that it has stored from there on to the host's memory were never written back from the "
+        "second-level cache, so that the host, which was told that it is done, has not seen them: a release "
+        "of "
+        "system scope is missing (an AQL packet's release fence, GL2_WB of RELEASE_MEM, ACQUIRE_MEM or "
+        "GCR_REQ)",
+        lost.bytes, lost.bytes == 1 ? "" : "s");
+    report_(lint);
+  }
 }
 
 std::vector<Region> Vm::regions() const {
@@ -188,7 +261,12 @@ bool Vm::Reader::quiesce() {
 }
 
 bool Vm::Reader::copy(uint64_t va, std::byte* host, uint64_t bytes, Access access, uint64_t* missing) {
-  std::vector<std::pair<std::byte*, uint64_t>> parts;  // all are found before the first is copied
+  struct Part {
+    std::byte* memory;
+    uint64_t bytes;
+    Shadow* shadow;
+  };
+  std::vector<Part> parts;  // all are found before the first is copied
   for (uint64_t done = 0; done < bytes;) {
     const Region* region = find(va + done, 1, access);
     if (!region) {
@@ -196,12 +274,16 @@ bool Vm::Reader::copy(uint64_t va, std::byte* host, uint64_t bytes, Access acces
       return false;
     }
     uint64_t part = std::min(bytes - done, region->end() - (va + done));
-    parts.emplace_back(region->at(va + done), part);
+    parts.push_back({region->at(va + done), part, region->shadow.get()});
     done += part;
   }
-  for (const auto& [memory, size] : parts) {
-    if (access == access_read) std::memcpy(host, memory, size);
-    if (access == access_write) std::memcpy(memory, host, size);
+  for (auto [memory, size, shadow] : parts) {
+    if (access == access_read) std::memcpy(host, shadow ? shadow->fresh(memory, size) : memory, size);
+    if (access == access_write) {
+      auto write = [&] { std::memcpy(memory, host, size); };
+      if (shadow) shadow->through(memory, size, write);
+      else write();
+    }
     host += size;
   }
   return true;

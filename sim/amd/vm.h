@@ -17,11 +17,15 @@
 // memory (the host by plain stores, SDMA, another process) makes it valid by overwriting the word, so that no
 // bookkeeping can be forgotten, a copied hole stays a hole, and random data is mistaken for a hole with
 // probability 2^-64 per load.
+//
+// Memory of the host that the second-level cache holds has two contents: the host's, and the GPU's, in a
+// Shadow (shadow.h).
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -29,6 +33,8 @@
 #include <vector>
 
 #include "hal/base/result.h"
+#include "sim/amd/fault.h"
+#include "sim/amd/shadow.h"
 
 namespace doorbell::sim::amd {
 
@@ -58,14 +64,21 @@ struct Region {
   MemoryKind kind = MemoryKind::vram;
   Mtype mtype = Mtype::rw;
   bool fresh = false;   // holes are marked by fresh_word: true for what the emulator fills, false for userptr
+  bool shared = false;  // other processes store there too, by other Vms: nothing is held
   uint64_t cookie = 0;  // the owner's, not interpreted (KFD: the allocation's handle)
+  std::shared_ptr<Shadow> shadow;  // given by map(); null: the GPU and the host see the same
 
   [[nodiscard]] uint64_t end() const { return va + bytes; }
   // True if [address, address + size) lies inside. `size` is not zero.
   [[nodiscard]] bool covers(uint64_t address, uint64_t size) const {
     return address - va < bytes && size <= bytes - (address - va);
   }
+  // In the host's memory.
   [[nodiscard]] std::byte* at(uint64_t address) const { return host + (address - va); }
+  // Where the GPU finds these bytes, to be read only.
+  [[nodiscard]] std::byte* seen(uint64_t address, uint64_t size) const {
+    return shadow ? shadow->seen(at(address), size) : at(address);
+  }
 };
 
 // All functions may be called from any thread at any time.
@@ -83,6 +96,22 @@ class Vm {
   // their rest stays mapped. Unmapped parts are ignored; returns how many bytes were mapped. Must not be
   // called by a thread that has a reader online.
   uint64_t unmap(uint64_t va, uint64_t bytes);
+
+  // Whether the second-level cache holds what is stored to the memory of the host that is mapped from now on.
+  // Before that, and by default, it does not.
+  void hold_host_stores(bool hold) { holds_ = hold; }
+  // Who is told of Check::missing_release. Not while anything is unmapped.
+  void set_report(std::function<void(const Fault&)> report) { report_ = std::move(report); }
+  // The release of system scope: the host sees all that was stored. The caller's reader is online, or it
+  // keeps memory from being unmapped meanwhile.
+  void write_back();
+  // The GPU sees what the host has written beside. As write_back().
+  void refresh();
+  // The same for the end of the last queue, when whatever nobody has released is reported.
+  void end_stores();
+  // Other processes store to this memory from now on.
+  void share(const std::byte* host, uint64_t bytes);
+
   // A number that no other address space of this process has or had.
   [[nodiscard]] uint64_t id() const { return id_; }
   // Every region, by address. A snapshot.
@@ -146,6 +175,9 @@ class Vm {
   using Slot = std::atomic<uintptr_t>;  // 0, a Region* with bit 0 set, or a Node*
 
   [[nodiscard]] const Region* find(uint64_t va) const;
+  std::shared_ptr<Shadow> shadow_of(const Region& region);
+  void forget_shadows();
+  void end_stores(const Region& region, uint64_t from, uint64_t to);
   void place(uint64_t begin, uint64_t end, const Region* region);
   void place(Slot& slot, unsigned level, uint64_t slot_va, uint64_t begin, uint64_t end,
              const Region* region);
@@ -157,6 +189,10 @@ class Vm {
   std::vector<std::unique_ptr<const Region>> regions_;  // by address
   std::vector<Reader*> readers_;
   std::atomic<uint64_t> epoch_{1};
+  std::atomic<bool> holds_{false};
+  std::function<void(const Fault&)> report_;
+  std::mutex shadows_mutex_;
+  std::vector<std::shared_ptr<Shadow>> shadows_;
 };
 
 struct Vm::Node {

@@ -147,17 +147,6 @@ TEST(Caches, AreAskedForTheBytesThatAreRead) {
   EXPECT_NE(bench.run_on().find("lane 3, address 0x1000000018"), std::string::npos);
 }
 
-TEST(Caches, LeaveUncachedMemoryAlone) {
-  for (Mtype mtype : {Mtype::uc, Mtype::cc, Mtype::nc}) {
-    Cached bench("gfx1100");
-    bench.remap(mtype, MemoryKind::gtt);
-    bench.load("v_mov_b32 v1, 0\n global_load_b32 v2, v1, s[0:1]\n s_load_b32 s20, s[0:1], 0x0\n s_endpgm");
-    EXPECT_EQ(bench.run_on(), "done");
-    bench.words()[0] = 1;
-    EXPECT_EQ(bench.run_on() == "done", mtype != Mtype::nc);
-  }
-}
-
 // ---- what one dispatch leaves to the next ----
 
 constexpr const char* read_vector = "v_mov_b32 v1, 0\n global_load_b32 v2, v1, s[0:1]\n s_endpgm";
@@ -172,6 +161,7 @@ TEST(Caches, OfAnEarlierDispatchNeedAnAcquireOfTheRightScope) {
     MemoryKind kind;
     unsigned enough;  // scope: 0 none, 1 agent, 2 system
     const char* cache;
+    Mtype mtype = Mtype::nc;
   };
   const Case cases[] = {
       {read_vector, read_vector, MemoryKind::vram, 1, "(L0)"},
@@ -179,12 +169,20 @@ TEST(Caches, OfAnEarlierDispatchNeedAnAcquireOfTheRightScope) {
       {read_vector, read_vector, MemoryKind::gtt, 2, nullptr},
       {read_vector, read_past_caches, MemoryKind::userptr, 2, "second-level cache"},
       {read_vector, read_past_caches, MemoryKind::vram, 0, nullptr},
+      // What bypasses the second level is in the others.
+      {read_vector, read_vector, MemoryKind::gtt, 1, "(L0)", Mtype::uc},
+      {read_scalar, read_scalar, MemoryKind::gtt, 1, "scalar cache", Mtype::uc},
+      {read_vector, read_vector, MemoryKind::vram, 1, "(L0)", Mtype::uc},
+      {read_vector, read_vector, MemoryKind::gtt, 1, "(L0)", Mtype::cc},
+      {read_vector, read_past_caches, MemoryKind::gtt, 0, nullptr, Mtype::uc},
+      {read_vector, read_vector, MemoryKind::doorbell, 0, nullptr, Mtype::uc},
+      {read_scalar, read_scalar, MemoryKind::mmio, 0, nullptr, Mtype::uc},
   };
   for (const Case& one : cases) {
     for (unsigned scope : {0u, 1u, 2u}) {
       SCOPED_TRACE(fmt::format("{}, then {}, scope {}", one.first, one.then, scope));
       Cached bench("gfx1100");
-      bench.remap(Mtype::nc, one.kind);
+      bench.remap(one.mtype, one.kind);
       bench.load(one.first);
       EXPECT_EQ(bench.run_on(), "done");
       bench.words()[0] = 1;

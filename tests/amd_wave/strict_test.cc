@@ -7,6 +7,7 @@
 
 #include "sim/amd/caches.h"
 #include "tests/amd_packets/rig.h"
+#include "tests/amd_wave/held.h"
 
 namespace doorbell::sim::amd {
 namespace {
@@ -483,6 +484,34 @@ constexpr StreamPair streams[] = {
        AqlRing ring(rig);
        ring.submit(AqlRing::barrier(aql::Type::barrier_and, {rig.signal(trips ? 1 : 0)}));
        return trips || ring.done();
+     }},
+    // The host is told of what it does not see before the memory is unmapped: by each kind of ring.
+    {Check::missing_release,
+     [](Rig& rig, bool trips) {
+       AqlRing ring(rig);
+       Held held(rig);
+       ring.submit(packet(machine_code(rig, stores_sevens), Held::base, aql::Scope::agent,
+                          trips ? aql::Scope::agent : aql::Scope::system, rig.signal(1)));
+       return ring.done() && held.word() == (trips ? 0u : 7u);
+     }},
+    {Check::missing_release,
+     [](Rig& rig, bool trips) {
+       Pm4Ring ring(rig);
+       Held held(rig);
+       fill_by_cp_dma(ring, Held::base, 4096);
+       tell(ring, rig.take(8), trips ? 0 : pm4::release_mem::gcr_gl2_wb);
+       ring.submit();
+       return ring.done() && held.word() == (trips ? 0u : 7u);
+     }},
+    {Check::missing_release,
+     [](Rig& rig, bool trips) {
+       SdmaRing ring(rig);
+       Held held(rig);
+       fill(ring, Held::base, 4096);
+       if (!trips) gcr(ring, pm4::gcr::gl2_wb);
+       tell(ring, rig.take(8));
+       ring.submit();
+       return ring.done() && held.word() == (trips ? 0u : 7u);
      }},
 };
 

@@ -290,7 +290,8 @@ bool run_nothing(Wave&, const Instruction&) { return true; }
 
 bool CodeCache::still(const Vm::Reader& reader, Code& code) const {
   const Region* region = reader.find(code.block.pc, code.bytes.size(), access_execute);
-  return region && std::memcmp(region->at(code.block.pc), code.bytes.data(), code.bytes.size()) == 0;
+  return region && std::memcmp(region->seen(code.block.pc, code.bytes.size()), code.bytes.data(),
+                               code.bytes.size()) == 0;
 }
 
 Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missing& missing) {
@@ -323,7 +324,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missin
     while (have < sizeof word) {
       const Region* region = reader.find(at + have, 4, access_execute);
       if (!region) break;
-      std::memcpy(word + have, region->at(at + have), 4);
+      std::memcpy(word + have, region->seen(at + have, 4), 4);
       have += 4;
     }
     if (have == 0) {

@@ -9,6 +9,7 @@
 // and every load that meets what may be a hole, goes lane by lane.
 #include "sim/amd/wave/memory.h"
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstring>
@@ -18,23 +19,29 @@ namespace {
 
 using doorbell::amd::Format;
 
-// The caches that a global access goes through, or null: nobody asks, it is uncached memory, or the wave's
-// own scratch.
+// The caches that a global access goes through, or null: nobody asks, there is no memory behind it, or it is
+// the wave's own scratch.
 Caches::Unit* caches_of(const Wave& w, const Region& region, uint64_t va) {
-  bool cached = region.mtype == Mtype::nc || region.mtype == Mtype::rw;
+  bool cached = region.kind != MemoryKind::doorbell && region.kind != MemoryKind::mmio;
   return cached && va - w.scratch >= w.scratch_bytes ? w.group->caches : nullptr;
 }
 Caches::Way way(const Wave& w, const Instruction& s, const Region& region) {
   const doorbell::amd::Modifiers& mods = s.inst->mods;
+  bool hosts = region.kind == MemoryKind::gtt || region.kind == MemoryKind::userptr;
   return {compute_unit(w), mods.glc, w.context->gfx10() ? mods.dlc : mods.glc,
-          region.kind == MemoryKind::gtt || region.kind == MemoryKind::userptr};
+          hosts && (region.mtype == Mtype::nc || region.mtype == Mtype::rw)};
 }
 // One lane's load. False if the wave stops for it.
 bool is_fresh(Wave& w, const Instruction& s, Caches::Unit& caches, const Region& region, uint32_t lane,
               uint64_t va, unsigned bytes) {
-  const Caches::Stale* stale = caches.load(way(w, s, region), va, region.at(va), bytes);
+  const Caches::Stale* stale = caches.load(way(w, s, region), va, region.seen(va, bytes), bytes);
   return !stale ||
          violates_at(w, s, Check::stale_read, stale_text(*stale), static_cast<int>(lane), va, false);
+}
+
+Storer storer(const Wave& w) {
+  const Dispatch& dispatch = w.context->dispatch;
+  return {w.context->surroundings.authors, dispatch.queue, dispatch.packet, dispatch.kernel};
 }
 
 constexpr uint64_t nobodys_scratch = ~uint64_t{0};  // an address, of what has none
@@ -69,12 +76,12 @@ bool hole(const Region& region, uint64_t va) {
   if (!region.fresh) return false;
   va &= ~uint64_t{3};
   uint32_t word = 0;
-  std::memcpy(&word, region.at(va), 4);
+  std::memcpy(&word, region.seen(va, 4), 4);
   if (word != fresh_word) [[likely]]
     return false;
   auto marked = [&](uint64_t at) {
     if (!region.covers(at, 4)) return false;
-    std::memcpy(&word, region.at(at), 4);
+    std::memcpy(&word, region.seen(at, 4), 4);
     return word == fresh_word;
   };
   return marked(va + 4) || marked(va - 4);
@@ -87,7 +94,7 @@ std::byte* reach(Wave& w, const Instruction& s, int lane, uint64_t va, uint64_t 
   Access need = write ? access_write : access_read;
   if (region && (region->access & need)) [[likely]] {
     if (which) *which = region;
-    return region->at(va);
+    return write ? region->at(va) : region->seen(va, bytes);
   }
   Check check = region ? Check::permission : Check::unmapped;
   stop = !violates_at(w, s, check,
@@ -157,9 +164,10 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
   switch (at.space) {
     case Space::global:
       if (std::byte* p = reach(w, s, l, at.address, bytes, true, stop, &region)) {
-        put(at.address, p, from, bytes);
+        Shadow::Store to(region->shadow.get(), p, bytes, storer(w));
+        put(at.address, to.at, from, bytes);
         if (Caches::Unit* caches = caches_of(w, *region, at.address))
-          caches->store(way(w, s, *region), at.address, p, bytes, false);
+          caches->store(way(w, s, *region), at.address, to.at, bytes, false);
       }
       break;
     case Space::scratch: {
@@ -169,9 +177,10 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
         uint64_t offset = at.address + i;
         unsigned part = offset % 4 == 0 && bytes - i >= 4 ? 4 : 1;
         uint64_t va = scratch_address(w, lane, offset);
-        std::byte* p = reach(w, s, l, va, part, true, stop);
+        std::byte* p = reach(w, s, l, va, part, true, stop, &region);
         if (!p) return !stop;
-        put(va, p, in + i, part);
+        Shadow::Store to(region->shadow.get(), p, part, storer(w));
+        put(va, to.at, in + i, part);
         i += part;
       }
       break;
@@ -240,14 +249,16 @@ bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Whe
   if (!p) return !stop;
   if (region) old_known = !hole(*region, at.address);
   Denormals d = denormals(t, w.mode, at.space == Space::lds);
-  old = t.bytes == 8 ? exchange<uint64_t>(p, t, data, data2, d) : exchange<uint32_t>(p, t, data, data2, d);
+  Shadow::Store to(region ? region->shadow.get() : nullptr, p, t.bytes, storer(w));
+  old = t.bytes == 8 ? exchange<uint64_t>(to.at, t, data, data2, d)
+                     : exchange<uint32_t>(to.at, t, data, data2, d);
   if (Watch& watch = w.context->watch; watch.on) {
     watch.changes += combine(t, old, data, data2, d) != old;
     if (at.space == Space::global) watch.read(w, s, l, at.address, *region, true);
   }
   if (at.space == Space::global) {
     if (Caches::Unit* caches = caches_of(w, *region, at.address))
-      caches->store(way(w, s, *region), at.address, p, t.bytes, true);
+      caches->store(way(w, s, *region), at.address, to.at, t.bytes, true);
   }
   return true;
 }
@@ -290,14 +301,18 @@ bool whole(const Wave& w, uint32_t vgpr, unsigned dwords, uint64_t exec) {
   return known == exec;
 }
 
+LaneStore lane_store(const Transfer& t) {
+  const LaneMemory& lanes = simd().memory;
+  return t.bytes >= 4 ? lanes.store[t.bytes / 4 - 1] : lanes.store_part[t.bytes == 1 ? 0 : 1];
+}
+
 void copy(Wave& w, const Transfer& t, std::byte* base, const uint64_t* at, uint64_t exec, uint32_t vgpr,
           bool& suspect) {
   const LaneMemory& lanes = simd().memory;
   uint32_t* registers = w.vgpr(vgpr);
   unsigned part = t.bytes == 1 ? 0 : 1;
   if (t.what == Do::store) {
-    LaneStore store = t.bytes >= 4 ? lanes.store[t.bytes / 4 - 1] : lanes.store_part[part];
-    store(base, at, w.stride, exec, registers);
+    lane_store(t)(base, at, w.stride, exec, registers);
   } else {
     LaneLoad load = t.bytes >= 4 ? lanes.load[t.bytes / 4 - 1] : lanes.load_part[2 * part + (t.type == 'i')];
     suspect |= load(base, at, w.stride, exec, registers);
@@ -317,19 +332,40 @@ bool show(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, 
   if (span <= near) {
     auto bytes = static_cast<uint32_t>(span);
     if (t.what == Do::store) {
-      caches.store(how, bounds.low, region.at(bounds.low), bytes, false);
+      caches.store(how, bounds.low, region.seen(bounds.low, span), bytes, false);
       return true;
     }
-    if (!caches.load(how, bounds.low, region.at(bounds.low), bytes)) [[likely]]
+    if (!caches.load(how, bounds.low, region.seen(bounds.low, span), bytes)) [[likely]]
       return true;
   }
   for (uint64_t left = exec; left; left &= left - 1) {
     auto lane = static_cast<uint32_t>(std::countr_zero(left));
-    if (t.what == Do::store) caches.store(how, at[lane], region.at(at[lane]), t.bytes, false);
+    if (t.what == Do::store) caches.store(how, at[lane], region.seen(at[lane], t.bytes), t.bytes, false);
     else if (!is_fresh(w, s, caches, region, lane, at[lane], t.bytes)) return false;
   }
   // What has changed is not what the lanes have loaded.
   if (t.what == Do::load && span <= near) caches.evict(how, bounds.low, static_cast<uint32_t>(span));
+  return true;
+}
+
+// copy() of memory that has a shadow. False if lanes are too far apart for that.
+bool copy_shadowed(Wave& w, const Transfer& t, const Region& region, const uint64_t* at, uint64_t exec,
+                   const LaneBounds& bounds, uint32_t vgpr, bool& suspect) {
+  constexpr uint64_t near = 1 << 16;
+  uint64_t span = bounds.high - bounds.low + t.bytes;
+  if (span > near) return false;
+  if (t.what == Do::load) {
+    copy(w, t, region.seen(bounds.low, span) - bounds.low, at, exec, vgpr, suspect);
+    return true;
+  }
+  alignas(64) static constexpr auto ones = [] {
+    std::array<uint32_t, 4 * 64> all{};
+    all.fill(~uint32_t{0});
+    return all;
+  }();
+  Shadow::Store to(region.shadow.get(), region.at(bounds.low), span, storer(w), true);
+  copy(w, t, to.at - bounds.low, at, exec, vgpr, suspect);
+  if (to.stored) lane_store(t)(to.stored - bounds.low, at, w.stride, exec, ones.data());
   return true;
 }
 
@@ -345,7 +381,9 @@ Fast global_vector(Wave& w, const Instruction& s, const Transfer& t, const uint6
     int lane = std::countr_zero(exec);
     w.context->watch.read(w, s, lane, at[lane], *region, true);
   }
-  copy(w, t, region->host - region->va, at, exec, vgpr, suspect);
+  if (!region->shadow) [[likely]]
+    copy(w, t, region->host - region->va, at, exec, vgpr, suspect);
+  else if (!copy_shadowed(w, t, *region, at, exec, bounds, vgpr, suspect)) return Fast::slow;
   if (suspect && region->fresh) return Fast::slow;
   if (t.what == Do::load) loaded(w, vgpr, (t.bytes + 3u) / 4, exec);
   Caches::Unit* caches = caches_of(w, *region, bounds.low);
