@@ -15,7 +15,10 @@ struct Options {
 
 Status assemble(const Options& options) {
   const std::string source = TRY(read_file(options.file));
-  const Result<std::vector<std::byte>> object = amd::assemble(source, options.arch);
+  std::vector<std::string> warnings;
+  const Result<std::vector<std::byte>> object =
+      amd::assemble(source, options.arch, amd::largest_section, &warnings);
+  for (const std::string& w : warnings) fmt::print(stderr, "doorbell: warning: {}:{}\n", options.file, w);
   if (!object) return error("{}:{}", options.file, object.error().message);
   std::string output = options.output;
   if (output.empty()) output = std::filesystem::path(options.file).replace_extension(".hsaco").string();

@@ -143,6 +143,12 @@ def amd_programs(folder):
         (place / name).write_bytes(content)
 
     write("amd_assembly", "all", ASSEMBLY)
+    sources = pathlib.Path(__file__).resolve().parent.parent / "amd_isa/sources_test.s"
+    for case in sources.read_text().split("//// ")[1:]:
+        head, text = case.split("\n", 1)
+        gpu = next((w for w in head.split() if w.startswith("gfx")), "gfx1100")
+        target = f'.amdgcn_target "amdgcn-amd-amdhsa--{gpu}"\n'
+        write("amd_assembly", "source-" + head.split()[0], (target + text.split("!MISTAKE")[0]).encode())
     for number, gpu in enumerate(("gfx1030", "gfx1100", "gfx1151")):
         write("amd_assembly", gpu, compiled(gpu, "-O1", "-S"))
         code_object = compiled(gpu, "-O1")

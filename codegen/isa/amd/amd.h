@@ -61,6 +61,8 @@ struct Names {
   struct Value {
     int64_t value = 0;
     bool address = false;  // not known before all is laid out: takes a literal, never an inline constant
+    static constexpr int absolute = -1, unknown = -2;
+    int base = absolute;  // the section whose address is in it
   };
   virtual ~Names() = default;
   virtual std::optional<Value> value(std::string_view name) const = 0;
@@ -73,9 +75,6 @@ struct Names {
 // One instruction, in its shortest encoding unless a suffix names one (`_e64`); an error says the column,
 // from 1, what was expected and what was found. What it yields, encode() takes.
 Result<Inst> parse(std::string_view, Target, const Names* = nullptr);
-// The value of an expression that begins at `at`, which then is behind it.
-Result<Names::Value> parse_expression(std::string_view, size_t& at, const Names* = nullptr);
-
 // The bits that an inline constant or a literal stands for in an operand of this type, zero-extended to 64
 // bits: a float in its width, an integer sign-extended, a literal of a 64-bit float in its upper half (RDNA3
 // ISA, "Inline Constants" and "Literal Constants").

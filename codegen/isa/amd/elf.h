@@ -42,6 +42,7 @@ static_assert(sizeof(Header) == 64 && sizeof(Segment) == 56 && sizeof(Section) =
 
 inline constexpr uint16_t machine_amdgpu = 224, type_relocatable = 1, type_dynamic = 3;
 inline constexpr uint8_t osabi_hsa = 64;
+inline constexpr uint16_t section_absolute = 0xfff1;  // SHN_ABS
 enum : uint32_t {
   section_progbits = 1,
   section_symtab = 2,

@@ -76,10 +76,14 @@ struct Writer {
   static constexpr size_t first_part = 6;
 
   [[nodiscard]] elf::Symbol symbol(const Label& l, uint32_t name, bool local) const {
-    const auto info = static_cast<uint8_t>((local ? 0 : l.binding) << 4 | l.type);
-    return {
-        name,  info, l.visibility, static_cast<uint16_t>(first_part + l.part), o.parts[l.part].va + l.offset,
-        l.size};
+    const bool absolute = l.part == Label::absolute;
+    const auto section = static_cast<uint16_t>(absolute ? elf::section_absolute : first_part + l.part);
+    return {name,
+            static_cast<uint8_t>((local ? 0 : l.binding) << 4 | l.type),
+            l.visibility,
+            section,
+            (absolute ? 0 : o.parts[l.part].va) + l.offset,
+            l.size};
   }
 
   // Note, dynamic symbols, hash table, their names, relocations: sections 1 to 5, one behind the other.

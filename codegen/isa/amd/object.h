@@ -22,7 +22,8 @@ struct Object {
     uint64_t va = 0;                // what place() gives
     std::vector<std::byte> bytes;
   };
-  struct Label {  // a symbol
+  struct Label {                                  // a symbol
+    static constexpr size_t absolute = SIZE_MAX;  // no section's: the offset is a number
     std::string name;
     size_t part = 0;
     uint64_t offset = 0, size = 0;

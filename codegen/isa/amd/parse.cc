@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "codegen/isa/amd/amd.h"
+#include "codegen/isa/amd/expression.h"
 #include "codegen/isa/amd/layout.h"
 #include "codegen/isa/amd/names.h"
 
@@ -55,8 +56,7 @@ struct Parser {
   const Row* row = nullptr;
   Inst inst{};
   bool has_dpp16 = false, has_dpp8 = false, has_sdwa = false;
-  mutable bool has_address = false;  // in the expression at hand
-  int depth = 0;                     // of parentheses and signs
+  bool has_address = false;  // in the expression at hand
 
   Error fail(std::string_view expected) const { return in.fail(expected); }
   bool at_word(std::string_view w) {
@@ -68,9 +68,7 @@ struct Parser {
     return in.at < in.text.size() ? in.text[in.at] : '\0';
   }
 
-  // Expressions over integers and names, with C's operators and precedence.
-  Result<int64_t> expression(int precedence = 0);
-  Result<int64_t> primary();
+  Result<int64_t> expression();
   Result<Number> number();
   Result<std::optional<Operand>> reg();
   Result<Operand> constant(const Number& n, const OperandRow& o, const names::Text& from) const;
@@ -87,83 +85,10 @@ struct Parser {
   Result<Inst> choose(std::span<const Encoding> encodings);
 };
 
-struct Binary {
-  std::string_view op;
-  int precedence;
-};
-constexpr Binary binaries[] = {{"<<", 4}, {">>", 4}, {"|", 1}, {"^", 2}, {"&", 3},
-                               {"+", 5},  {"-", 5},  {"*", 6}, {"/", 6}, {"%", 6}};
-
-Result<int64_t> Parser::primary() {
-  constexpr int deepest = 100;  // far beyond what people write; keeps garbage off the stack
-  struct Level {
-    int& depth;
-    ~Level() { --depth; }
-  } level{++depth};
-  if (depth > deepest) return fail("an expression that nests less");
-  if (in.eat("(")) {
-    const int64_t v = TRY(expression());
-    TRY(in.need(")"));
-    return v;
-  }
-  if (in.eat("-")) return static_cast<int64_t>(0 - static_cast<uint64_t>(TRY(primary())));
-  if (in.eat("~")) return ~TRY(primary());
-  if (in.eat("+")) return primary();
-  if (const std::optional<int64_t> n = in.number()) return *n;
-  const size_t start = (in.skip(), in.at);
-  const std::string_view name = in.word();
-  if (name.empty()) return fail("a number");
-  if (symbols && in.eat("@")) {  // sym@rel32@lo+4
-    const size_t how = in.at;
-    while (!in.word().empty() && in.eat("@")) {}
-    const std::string_view kind = in.text.substr(how, in.at - how);
-    int64_t addend = 0;
-    if (in.eat("+")) addend = in.number().value_or(0);
-    else if (peek() == '-') addend = in.number().value_or(0);
-    has_address = true;
-    if (const std::optional<int64_t> v = symbols->relocated(name, kind, addend)) return *v;
-    in.at = start;
-    return fail("a symbol and @rel32@lo, @rel32@hi, @abs32@lo or @abs32@hi");
-  }
-  if (symbols)
-    if (const std::optional<Names::Value> v = symbols->value(name)) {
-      has_address |= v->address;
-      return v->value;
-    }
-  in.at = start;
-  return fail("a number, or the name of one");
-}
-
-Result<int64_t> Parser::expression(int precedence) {
-  auto left = static_cast<uint64_t>(TRY(primary()));
-  for (;;) {
-    in.skip();
-    const Binary* found = nullptr;
-    for (const Binary& b : binaries)
-      if (!found && b.precedence > precedence && in.text.substr(in.at).starts_with(b.op)) found = &b;
-    if (!found) return static_cast<int64_t>(left);
-    in.at += found->op.size();
-    const size_t at = in.at;
-    const auto right = static_cast<uint64_t>(TRY(expression(found->precedence)));
-    switch (found->op[0]) {
-      case '<': left = right < 64 ? left << right : 0; break;
-      case '>': left = right < 64 ? left >> right : 0; break;
-      case '|': left |= right; break;
-      case '^': left ^= right; break;
-      case '&': left &= right; break;
-      case '+': left += right; break;
-      case '-': left -= right; break;
-      case '*': left *= right; break;
-      default: {
-        const auto a = static_cast<int64_t>(left), b = static_cast<int64_t>(right);
-        if (b == 0 || (b == -1 && a == INT64_MIN)) {
-          in.at = at;
-          return fail("a divisor that divides");
-        }
-        left = static_cast<uint64_t>(found->op[0] == '/' ? a / b : a % b);
-      }
-    }
-  }
+Result<int64_t> Parser::expression() {
+  const Names::Value v = TRY(parse_expression(in, symbols));
+  has_address |= v.address;
+  return v.value;
 }
 
 // A float has a point or an exponent; everything else is an expression.
@@ -413,7 +338,8 @@ Status Parser::operand(size_t i, size_t place, const Row& of) {
       names::Text probe = in;
       const std::string_view name = probe.word();
       std::optional<int64_t> label;
-      if (symbols && !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])))
+      if (symbols && !name.empty() &&
+          (!std::isdigit(static_cast<unsigned char>(name[0])) || is_numeric_label(name)))
         label = symbols->distance(name);
       if (label) {
         in = probe;
@@ -703,13 +629,6 @@ Result<Inst> parse(std::string_view text, Target target, const Names* symbols) {
   if (whole.ok() || !may_lack_result) return whole;
   Result<Inst> less = parse_with(p, r, at, encodings, true);
   return less.ok() ? less : whole;
-}
-
-Result<Names::Value> parse_expression(std::string_view text, size_t& at, const Names* symbols) {
-  Parser p{{text, at}, Target{}, symbols};
-  const int64_t v = TRY(p.expression());
-  at = p.in.at;
-  return Names::Value{v, p.has_address};
 }
 
 }  // namespace doorbell::amd
