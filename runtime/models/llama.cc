@@ -45,31 +45,70 @@ Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
   return (pairs * cosine + pairs.flip({3}) * sine).reshape({batch, heads, head});
 }
 
-// What angles are divided by: positions may be stretched by one factor, as llama.cpp's load_hparams()
-// (src/llama-model.cpp) reads it: a factor without a type is linear, and one of 0 is none.
-Result<double> position_divisor(const Gguf& file) {
+// How positions are stretched past the context that a model was trained on.
+struct Stretch {
+  double divisor = 1;    // of angles
+  double magnitude = 1;  // of what is rotated
+  // YaRN: not yet of pair `low` and those before it, wholly from pair `high` on, and in between in part.
+  bool ramp = false;
+  double low = 0, high = 0;
+  [[nodiscard]] double of_pair(double i) const {
+    const double share = ramp ? std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0) : 1.0;
+    return 1 - share + share / divisor;
+  }
+};
+
+// As llama.cpp reads it (src/llama-model.cpp, load_hparams(); src/llama-context.cpp;
+// ggml_rope_yarn_corr_dims() of ggml.c; rope_yarn() of ggml-cpu/ops.cpp): a factor without a type is linear,
+// and one of 0 is none.
+Result<Stretch> stretch_of(const Gguf& file, const LlamaShape& s) {
+  auto number = [&](std::string_view key, double otherwise, double least) -> Result<double> {
+    auto value = file.find(key);
+    if (!value) return otherwise;
+    double found = TRY(value->as_float());
+    if (!(found >= least && std::isfinite(found)))
+      return value->fail(fmt::format("{}", found), least > 0 ? "a positive number" : "a number from 0 on");
+    return found;
+  };
+  constexpr double positive = std::numeric_limits<double>::min();
+  Stretch stretch;
+  stretch.magnitude = TRY(number("llama.rope.scaling.attn_factor", 1, positive));
+  std::string_view type = "linear";
   if (auto scaling = file.find("llama.rope.scaling.type")) {
-    std::string_view type = TRY(scaling->as_string());
-    if (type == "none") return 1.0;
-    if (type != "linear") return scaling->fail("rope scaling " + in_quotes(type), "'none' or 'linear'");
+    type = TRY(scaling->as_string());
+    if (type == "none") return stretch;
+    if (type != "linear" && type != "yarn")
+      return scaling->fail("rope scaling " + in_quotes(type), "'none', 'linear' or 'yarn'");
   }
-  if (auto attention = file.find("llama.rope.scaling.attn_factor")) {
-    double factor = TRY(attention->as_float());
-    if (factor != 1) return attention->fail(fmt::format("an attention factor of {}", factor), "1");
+  const double older = TRY(number("llama.rope.scale_linear", 0, 0));
+  const double factor = TRY(number("llama.rope.scaling.factor", older, 0));
+  if (factor != 0) stretch.divisor = factor;
+  if (type != "yarn") return stretch;
+  for (const char* key : {"ext_factor", "attn_factor", "log_multiplier"}) {
+    if (auto value = file.find(fmt::format("llama.rope.scaling.yarn_{}", key)))
+      return value->fail(fmt::format("a YaRN {}", key), "none: what follows from the factor");
   }
-  auto value = file.find("llama.rope.scaling.factor");
-  if (!value) value = file.find("llama.rope.scale_linear");  // its older name
-  if (!value) return 1.0;
-  double factor = TRY(value->as_float());
-  if (!(factor >= 0)) return value->fail(fmt::format("{}", factor), "a positive number");
-  return factor == 0 ? 1.0 : factor;
+  auto trained = static_cast<double>(s.context);
+  if (auto context = file.find("llama.rope.scaling.original_context_length"))
+    trained = static_cast<double>(TRY(context->as_unsigned(1, 1u << 27)));
+  // The pair that turns so often within the context that the model was trained on.
+  auto pair_of = [&](double turns) {
+    return static_cast<double>(s.head) * std::log(trained / (turns * 2 * M_PI)) / (2 * std::log(s.rope_base));
+  };
+  stretch.ramp = true;
+  stretch.low =
+      std::max(0.0, std::floor(pair_of(TRY(number("llama.rope.scaling.yarn_beta_fast", 32, positive)))));
+  stretch.high = std::min(static_cast<double>(s.head - 1),
+                          std::ceil(pair_of(TRY(number("llama.rope.scaling.yarn_beta_slow", 1, positive)))));
+  stretch.magnitude *= 1 + 0.1 * std::log(stretch.divisor);
+  return stretch;
 }
 
 // By what angle each pair of a head turns with every position, in double. Llama-3's factors, one for each
 // pair, lie in a tensor of their own; null: they are all 1. Source: ggml_compute_forward_rope
 // (ggml-cpu/ops.cpp).
-Result<std::vector<double>> turns(const Gguf& file, const LlamaShape& s, const GgufTensor* factors) {
-  const double divisor = TRY(position_divisor(file));
+Result<std::vector<double>> turns(const Gguf& file, const LlamaShape& s, const Stretch& stretch,
+                                  const GgufTensor* factors) {
   const int64_t pairs = s.head / 2;
   if (factors && (factors->type->name != "F32" || factors->rank != 1 ||
                   factors->dims[0] != static_cast<uint64_t>(pairs)))
@@ -88,7 +127,7 @@ Result<std::vector<double>> turns(const Gguf& file, const LlamaShape& s, const G
                          "a positive number");
     }
     turn.push_back(std::pow(s.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head)) /
-                   (divisor * static_cast<double>(factor)));
+                   static_cast<double>(factor) * stretch.of_pair(static_cast<double>(i)));
   }
   return turn;
 }
@@ -198,7 +237,8 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   }
   const GgufTensor* factors = file->find_tensor("rope_freqs.weight");
   if (factors) taken.insert(factors->name);
-  const std::vector<double> turn = TRY(turns(*file, s, factors));
+  const Stretch stretch = TRY(stretch_of(*file, s));
+  const std::vector<double> turn = TRY(turns(*file, s, stretch, factors));
   // Biases, experts: a model that has them is another one without them.
   for (const GgufTensor& t : file->tensors())
     if (!taken.contains(t.name))
@@ -209,8 +249,9 @@ Result<Llama> Llama::load(std::shared_ptr<const Gguf> file, const LlamaOptions& 
   for (int64_t p = 0; p < room; ++p)
     for (double by : turn) {
       double angle = static_cast<double>(p) * by;
-      cosine.insert(cosine.end(), 2, static_cast<float>(std::cos(angle)));
-      for (double sign : {-1.0, 1.0}) sine.push_back(static_cast<float>(sign * std::sin(angle)));
+      cosine.insert(cosine.end(), 2, static_cast<float>(stretch.magnitude * std::cos(angle)));
+      for (double sign : {-1.0, 1.0})
+        sine.push_back(static_cast<float>(sign * stretch.magnitude * std::sin(angle)));
     }
   m.cosine_ = from_values(cosine, {room, 1, s.head / 2, 2});
   m.sine_ = from_values(sine, {room, 1, s.head / 2, 2});

@@ -189,6 +189,9 @@ class HostileModels(Case):
         path.write_bytes(tiny_model(**change))
         self.assert_one_line(self.run_it(path, "-n", 1, "-p", "ab"), "hostile.gguf", *words)
 
+    def refuse_yarn(self, key, value):
+        self.refuse([key, "byte"], keys={"llama.rope.scaling.type": (STRING, "yarn"), key: value})
+
     def test_architectures(self):
         for found in "gpt2", "", "LLAMA", "llama\n", "x" * 200:
             with self.subTest(found=found):
@@ -225,16 +228,29 @@ class HostileModels(Case):
             for value in values:
                 with self.subTest(key=key, value=value):
                     self.refuse([key], keys={key: (F32, value)})
-        for found in "yarn", "longrope", "su", "":
+        for found in "longrope", "su", "":
             self.refuse(["llama.rope.scaling.type", f"'{found}'", "'linear'"], keys={"llama.rope.scaling.type": (STRING, found)})
         for key, *values in (
             ("llama.rope.scaling.factor", -1.0, math.nan, math.inf),
             ("llama.rope.scale_linear", -1.0, math.nan, math.inf),
-            ("llama.rope.scaling.attn_factor", 0.5, math.nan),
+            ("llama.rope.scaling.attn_factor", 0.0, -1.0, math.nan, math.inf),
         ):
             for value in values:
                 with self.subTest(key=key, value=value):
                     self.refuse([key, f"{value:g}", "byte"], keys={key: (F32, value)})
+        for key, *values in (
+            ("yarn_beta_fast", 0.0, math.nan),
+            ("yarn_beta_slow", -1.0, math.inf),
+            ("yarn_ext_factor", 1.0),
+            ("yarn_attn_factor", 1.0),
+            ("yarn_log_multiplier", 0.1),
+        ):
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    self.refuse_yarn("llama.rope.scaling." + key, (F32, value))
+        for value in (U32, 0), (F32, 128.0):
+            with self.subTest(value=value):
+                self.refuse_yarn("llama.rope.scaling.original_context_length", value)
 
     def test_what_the_graph_does_not_have_is_refused_and_not_ignored(self):
         self.refuse(["llama.attention.key_length"], keys={"llama.attention.key_length": (U32, 8)})

@@ -137,7 +137,7 @@ TEST_P(Stories, PromptsInPartsGiveTheSameLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Stories,
                          testing::Values("f32", "f16", "q8_0", "bf16", "q4_0", "q4_1", "rope_freqs", "linear",
-                                         "both"),
+                                         "both", "yarn", "yarn_short"),
                          [](const auto& info) { return std::string(info.param); });
 
 class Story : public testing::Test {

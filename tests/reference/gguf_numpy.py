@@ -105,16 +105,20 @@ class Gguf:
 
 
 def extended(path, pairs, tensors):
-    """The bytes of the file at `path` with more in it: `pairs` maps keys to strings or floats, `tensors` names to
-    arrays, which become F32."""
+    """The bytes of the file at `path` with more in it: `pairs` maps keys to strings, floats or integers, `tensors`
+    names to arrays, which become F32."""
     def string(text):
         return struct.pack("<Q", len(text)) + text.encode()
 
     old = Gguf(path)
     raw = old.data.tobytes()
     alignment = old.meta.get("general.alignment", 32)
-    more_pairs = b"".join(string(key) + (struct.pack("<I", _STRING) + string(value) if isinstance(value, str) else
-                                         struct.pack("<If", 6, value)) for key, value in pairs.items())
+    def typed(value):
+        if isinstance(value, str):
+            return struct.pack("<I", _STRING) + string(value)
+        return struct.pack("<If", 6, value) if isinstance(value, float) else struct.pack("<II", 4, value)
+
+    more_pairs = b"".join(string(key) + typed(value) for key, value in pairs.items())
     data, infos = raw[old.base:], b""
     for name, array in tensors.items():
         data += bytes(-len(data) % alignment)

@@ -14,6 +14,8 @@ of architecture `llama` carries q and k rows permuted so that rotation pairs the
 position * base^(-2i/d); query heads h * groups .. share key-value head h; the output projection is the embedding
 where output.weight is absent; Llama-3's scaled angles come as divisors in the tensor rope_freqs.weight; a scaling
 factor, whose type is linear unless the file names another, divides them all (src/llama-model.cpp, load_hparams).
+YaRN (https://arxiv.org/abs/2309.00071, 3.2 to 3.4) divides by it those that turn less than once within the context of
+the training, leaves alone those that turn more than 32 times, blends in between, and lengthens what it rotates.
 """
 
 import argparse
@@ -32,7 +34,7 @@ class Llama:
         if meta["general.architecture"] != "llama":
             raise ValueError(f"{path}: architecture {meta['general.architecture']} is not llama")
         scaling = meta.get("llama.rope.scaling.type", "linear")
-        if scaling not in ("none", "linear") or "llama.expert_count" in meta:
+        if scaling not in ("none", "linear", "yarn") or "llama.expert_count" in meta:
             raise ValueError(f"{path}: rotation scaled by {scaling} and mixtures of experts are not in this reference")
         self.tensor = {name: gguf.tensor(name) for name in gguf.tensors}
         self.tensor.setdefault("output.weight", self.tensor["token_embd.weight"])
@@ -45,8 +47,20 @@ class Llama:
         self.head = meta.get("llama.attention.key_length", head)
         rotated = meta.get("llama.rope.dimension_count", self.head)
         frequency = meta.get("llama.rope.freq_base", 10000.0) ** (-np.arange(0, rotated, 2) / rotated)
-        stretch = meta.get("llama.rope.scaling.factor", 1.0) if scaling == "linear" else 1.0
-        self.frequency = frequency / self.tensor.get("rope_freqs.weight", 1.0) / stretch
+        stretch = meta.get("llama.rope.scaling.factor", 1.0) if scaling != "none" else 1.0
+        divided = 1.0
+        self.length = meta.get("llama.rope.scaling.attn_factor", 1.0)
+        if scaling == "yarn":
+            trained = meta.get("llama.rope.scaling.original_context_length", meta["llama.context_length"])
+            slow, fast = meta.get("llama.rope.scaling.yarn_beta_slow", 1), meta.get("llama.rope.scaling.yarn_beta_fast", 32)
+            # Bounds of the blend are whole pairs: pair i turns trained / (2 pi base^(2i/d)) times.
+            low, high = (rotated * np.log(trained / (2 * np.pi * turns)) / (2 * np.log(meta.get("llama.rope.freq_base", 10000.0)))
+                         for turns in (fast, slow))
+            low, high = max(np.floor(low), 0), min(np.ceil(high), rotated - 1)
+            divided = np.clip((np.arange(rotated // 2) - low) / max(high - low, 0.001), 0, 1)
+            self.length *= 0.1 * np.log(stretch) + 1
+        frequency = divided * frequency / stretch + (1 - divided) * frequency
+        self.frequency = frequency / self.tensor.get("rope_freqs.weight", 1.0)
         self.keys = [np.zeros((0, self.kv_heads, self.head)) for _ in range(self.layers)]
         self.values = list(self.keys)
 
@@ -77,7 +91,7 @@ class Llama:
 
     def _rotate(self, x, positions):
         angle = positions[:, None] * self.frequency
-        cos, sin = np.cos(angle)[:, None, :], np.sin(angle)[:, None, :]
+        cos, sin = self.length * np.cos(angle)[:, None, :], self.length * np.sin(angle)[:, None, :]
         rotated = 2 * len(self.frequency)
         even, odd = x[..., 0:rotated:2], x[..., 1:rotated:2]
         y = x.copy()

@@ -8,7 +8,8 @@
                    llama_cpp.f64 (llama.cpp's, the text as one batch), llama_cpp_steps.f64 (token by token)
     stories260K-T/ for T in f32 f16 q8_0 bf16 q4_0 q4_1, a greedy run from the BOS token alone: ids.i32 (201), logits.f64
                    (200 x 512, of every id but the last), model.gguf where shared/data has none of this type;
-                   and for T in rope_freqs linear both: f32 with Llama-3's factors of angles, with stretched positions
+                   and for T in rope_freqs linear both yarn yarn_short: f32 with Llama-3's factors of angles, with
+                   stretched positions
     summary.json   versions, shapes, and the mean and largest absolute deviation of llama.cpp from the reference
 
 Numbers are raw and little-endian. Results are kept in the oracles' folder under a hash of what they depend on, so that
@@ -39,7 +40,12 @@ FACTORS = {"rope_freqs.weight": np.array([1, 1.25, 2, 8])}
 STRETCH = {"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 1.5}
 # Keys and tensors beside those of stories260K-f32.
 ROTATIONS = {"rope_freqs": ({}, FACTORS), "linear": (STRETCH, {}),
-             "both": ({"llama.rope.scaling.factor": 1.5}, FACTORS)}
+             "both": ({"llama.rope.scaling.factor": 1.5}, FACTORS),
+             # Of the four pairs the first one stays, the second one is blended.
+             "yarn": ({"llama.rope.scaling.type": "yarn", "llama.rope.scaling.factor": 4.0,
+                       "llama.rope.scaling.original_context_length": 128}, {}),
+             "yarn_short": ({"llama.rope.scaling.type": "yarn", "llama.rope.scaling.factor": 2.5,
+                             "llama.rope.scaling.attn_factor": 0.75}, FACTORS)}
 STEPS = 200
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import llama_cpp_logprobs as llama_cpp
 from gguf_numpy import Gguf
+from make_expected import ROTATIONS
 
 EXPECTED, STORIES = map(pathlib.Path, sys.argv[1:3])
 SUMMARY = json.loads((EXPECTED / "summary.json").read_text(encoding="utf-8"))
@@ -45,13 +46,13 @@ class Reference(unittest.TestCase):
         for name, row in SUMMARY.items():
             if name.startswith("stories260K"):
                 # f16 keys and values alone cost 0.002; bf16 and q8 activations 0.02 to 0.05.
-                exact = name.endswith(("f32", "-f16", "rope_freqs", "linear", "both"))
+                exact = name.endswith(("f32", "-f16", *ROTATIONS))
                 self.assertLess(row["llama_cpp_deviation"]["mean"], 0.01 if exact else 0.15, name)
 
     def test_other_rotations_are_other_models(self):
         # A reader that passes over the factors is this far away, and more: 10,000 times the tests' bound.
         logits = {name: np.fromfile(EXPECTED / f"stories260K-{name}/logits.f64").reshape(200, -1)
-                  for name in ("f32", "rope_freqs", "linear", "both")}
+                  for name in ("f32", *ROTATIONS)}
         for name, one in logits.items():
             for other, two in logits.items():
                 if name < other:
