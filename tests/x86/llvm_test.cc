@@ -8,6 +8,9 @@ namespace {
 // Behind all tests, those of parameters included, so that they have all been compiled.
 class EmittedCode : public testing::Environment {
   void TearDown() override {
+    for (const auto& [features, count] : runs())
+      fmt::print("{} kernels ran here, {} emulated, {} left out for an error of the emulator, with {}\n",
+                 count.here, count.emulated, count.left_out, fmt::join(x86::names(features), " "));
     if (emitted().empty()) return;
     if (!x86::have_llvm()) {
       const char* ci = std::getenv("CI");
