@@ -12,17 +12,18 @@ namespace {
 
 constexpr uint32_t fresh_word = 0x7fb7fdb3;  // as vm.h, which includes more than this file may
 
+// Counts of lanes are 32 or 64; loops over 32 of them are what the compiler makes vectors of.
 void address64(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out) {
-  for (uint32_t h = 0; h < stride; h += 32) {
+  for (const uint32_t* end = v + stride; v != end; v += 32, out += 32) {
+    const uint32_t* high = v + stride;
     DOORBELL_ANY_ORDER
-    for (uint32_t i = 0; i < 32; ++i)
-      out[h + i] = (v[h + i] | static_cast<uint64_t>(v[h + i + stride]) << 32) + add;
+    for (uint32_t i = 0; i < 32; ++i) out[i] = (v[i] | static_cast<uint64_t>(high[i]) << 32) + add;
   }
 }
 void address32(const uint32_t* v, uint32_t stride, uint64_t add, uint64_t* out) {
-  for (uint32_t h = 0; h < stride; h += 32) {
+  for (const uint32_t* end = v + stride; v != end; v += 32, out += 32) {
     DOORBELL_ANY_ORDER
-    for (uint32_t i = 0; i < 32; ++i) out[h + i] = v[h + i] + add;
+    for (uint32_t i = 0; i < 32; ++i) out[i] = v[i] + add;
   }
 }
 
