@@ -348,9 +348,10 @@ bool show(Wave& w, const Instruction& s, const Transfer& t, const uint64_t* at, 
   return true;
 }
 
-// copy() of memory that has a shadow. False if lanes are too far apart for that.
-bool copy_shadowed(Wave& w, const Transfer& t, const Region& region, const uint64_t* at, uint64_t exec,
-                   const LaneBounds& bounds, uint32_t vgpr, bool& suspect) {
+// copy() of memory that has a shadow. False if lanes are too far apart for that. Apart from global_vector(),
+// which would else keep registers for it.
+[[gnu::noinline]] bool copy_shadowed(Wave& w, const Transfer& t, const Region& region, const uint64_t* at,
+                                     uint64_t exec, const LaneBounds& bounds, uint32_t vgpr, bool& suspect) {
   constexpr uint64_t near = 1 << 16;
   uint64_t span = bounds.high - bounds.low + t.bytes;
   if (span > near) return false;
