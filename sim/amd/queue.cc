@@ -213,6 +213,11 @@ void CommandProcessor::Impl::stand(Queue& queue, Step why) {
   }
   machine.touch();
   while (working.load() != 0) std::this_thread::yield();
+  // Nobody can release what was stored so far, and it is not for a missing release that the host will not
+  // see it.
+  engine.bus.online();
+  engine.write_back();
+  engine.bus.offline();
   if (machine.hooks.fault) machine.hooks.fault(queue.id, engine.fault);
 }
 

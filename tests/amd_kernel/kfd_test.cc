@@ -3,12 +3,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include "driver/amd/abi/pm4.h"
+#include "driver/amd/abi/sdma.h"
 #include "tests/amd_kernel/rig.h"
 
 namespace doorbell::test {
@@ -570,6 +573,65 @@ TEST_F(Queues, SdmaQueuesRunOut) {
   args = one.args;
   EXPECT_EQ(client.call(kfd::create_queue, args), 0);
   EXPECT_EQ(args.queue_id, 3u);
+}
+
+// The L2 of the GPU holds what it stores to memory of the host that is not coherent.
+TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
+  namespace sdma = doorbell::amd::sdma;
+  using doorbell::amd::high_dword, doorbell::amd::low_dword;
+  enum class Way { none, coherent, request, unmap, exported };
+  for (Way way : {Way::none, Way::coherent, Way::request, Way::unmap, Way::exported}) {
+    for (bool own : {false, true}) {  // memory of the client's own
+      SCOPED_TRACE(testing::Message() << static_cast<int>(way) << " " << own);
+      if (own && way == Way::exported) continue;
+      QueueParts parts(client, kfd::QueueType::sdma);
+      ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+      alignas(page) static std::array<uint32_t, page / 4> owned;
+      uint64_t va = own ? reinterpret_cast<uint64_t>(owned.data()) : client.reserve(page), handle = 0;
+      uint64_t offset = va;
+      uint32_t flags =
+          (own ? alloc::userptr : alloc::gtt) | rw | (way == Way::coherent ? alloc::coherent : 0);
+      ASSERT_EQ(client.allocate(va, page, flags, handle, &offset), 0);
+      if (!own) {
+        ASSERT_EQ(client.os().mmap(reinterpret_cast<void*>(va), page, PROT_READ | PROT_WRITE,
+                                   MAP_SHARED | MAP_FIXED, client.render[0], offset),
+                  static_cast<intptr_t>(va));
+      }
+      ASSERT_EQ(client.map(handle), 0);
+      kfd::ExportDmabuf shared{handle, O_CLOEXEC, 0};
+      if (way == Way::exported) { ASSERT_EQ(client.call(kfd::export_dmabuf, shared), 0); }
+      auto* word = reinterpret_cast<uint32_t*>(va);
+      std::atomic_ref(*word).store(1);
+      Shared fence(client, page);
+      *fence.at<uint32_t>() = 0;
+      std::vector<uint32_t> words = {sdma::header(sdma::CONST_FILL) | 2u << 30, low_dword(va), high_dword(va),
+                                     7, page - 4};
+      if (way == Way::request)
+        words.insert(words.end(), {sdma::header(sdma::GCR_REQ, sdma::GCR_USER), 0,
+                                   doorbell::amd::pm4::gcr::gl2_wb << 16, 0, 0});
+      words.insert(words.end(),
+                   {sdma::header(sdma::FENCE) | 3u << 16, low_dword(fence.va), high_dword(fence.va), 5});
+      std::memcpy(parts.ring.at<uint32_t>(), words.data(), words.size() * 4);
+      std::atomic_ref(*parts.write.at<uint64_t>()).store(words.size() * 4);
+      testing::internal::CaptureStderr();
+      *parts.doorbell(client) = words.size() * 4;
+      auto end = std::chrono::steady_clock::now() + 10s;
+      while (std::atomic_ref(*fence.at<uint32_t>()).load() != 5 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(1ms);
+      bool held = way == Way::none || way == Way::unmap;
+      EXPECT_EQ(std::atomic_ref(*word).load(), held ? 1u : 7u);
+      if (way == Way::unmap) {
+        EXPECT_EQ(client.unmap(handle), 0);
+        EXPECT_EQ(std::atomic_ref(*word).load(), 7u);
+      }
+      EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+      std::string told = testing::internal::GetCapturedStderr();
+      EXPECT_EQ(told.find("missing-release: SDMA queue ") != std::string::npos, held) << told;
+      if (way == Way::exported) close(static_cast<int>(shared.dmabuf_fd));
+      if (way != Way::unmap) { EXPECT_EQ(client.unmap(handle), 0); }
+      EXPECT_EQ(client.release(handle), 0);
+    }
+  }
 }
 
 TEST_F(Queues, UpdatesAndMasksAreChecked) {

@@ -463,5 +463,21 @@ TEST(Shadow, ThatTheHostWasNeverToldOfIsNoMissingRelease) {
   EXPECT_EQ(rig.count(rig.lines), 0u);
 }
 
+TEST(Shadow, WhatAFaultLeavesIsNoMissingRelease) {
+  Rig rig;
+  {
+    Held held(rig);
+    AqlRing ring(rig);
+    ring.submit(packet(machine_code(rig, stores_sevens), Held::base, aql::Scope::agent, aql::Scope::agent,
+                       rig.signal(1)));
+    ring.submit(packet(machine_code(rig, "v_mov_b32 v1, 0\n global_load_b32 v2, v1, s[0:1]\n s_endpgm"),
+                       Rig::unmapped & ~uint64_t{15}, aql::Scope::agent, aql::Scope::system, rig.signal(1)));
+    ASSERT_TRUE(eventually([&] { return rig.count(rig.faults) == 1; }));
+    rig.processor->remove_queue(ring.id);
+  }
+  EXPECT_EQ(rig.count(rig.lines), 1u);
+  EXPECT_FALSE(rig.line("unmapped").empty());
+}
+
 }  // namespace
 }  // namespace doorbell::sim::amd
