@@ -16,6 +16,7 @@
 #include "sim/amd/dispatch.h"
 #include "sim/amd/gpu.h"
 #include "sim/amd/wave/counts.h"
+#include "sim/amd/wave/simd.h"
 
 namespace {
 
@@ -216,11 +217,16 @@ extern "C" {
 
 doorbell_emu* doorbell_emu_create(const char* gpu, char* error, size_t error_bytes) {
   const Gpu* found = gpu ? find_gpu(gpu) : nullptr;
+  std::string why;
   if (!found) {
+    std::string known;
+    for (const Gpu& g : gpus()) known += fmt::format("{}{}", known.empty() ? "" : ", ", g.name);
+    why = fmt::format("there is no GPU {}; there are {}", gpu ? gpu : "(null)", known);
+  } else if (auto copies = simds(); !copies) {
+    why = copies.error().message;
+  }
+  if (!why.empty()) {
     if (error && error_bytes) {
-      std::string known;
-      for (const Gpu& g : gpus()) known += fmt::format("{}{}", known.empty() ? "" : ", ", g.name);
-      std::string why = fmt::format("there is no GPU {}; there are {}", gpu ? gpu : "(null)", known);
       std::strncpy(error, why.c_str(), error_bytes - 1);
       error[error_bytes - 1] = 0;
     }

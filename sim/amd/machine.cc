@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "sim/amd/wave/simd.h"
+
 namespace doorbell::sim::amd {
 namespace {
 
@@ -49,6 +51,7 @@ Result<uint64_t> parse_size(std::string_view text) {
 
 Result<Machine> Machine::make(std::string_view gpus, uint64_t vram, std::string_view lenient,
                               std::string_view trace) {
+  TRY(simds());
   Machine machine;
   std::string unknown;
   split(gpus, ',', [&](std::string_view name) {

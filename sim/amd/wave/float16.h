@@ -10,45 +10,8 @@
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
 
-#ifdef __F16C__
-
 inline float wide(f16 x) { return _cvtsh_ss(x.bits); }
 inline f16 narrow(float x) { return {static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_CUR_DIRECTION))}; }
-
-#else
-
-inline float wide(f16 x) {
-  uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, rest = x.bits & 0x7fff;
-  if (rest >= 0x7c00)
-    return bits_of<float>(sign | 0x7f800000 | (rest & 0x3ff) << 13 | (rest > 0x7c00 ? 1u << 22 : 0));
-  if (rest < 0x400) {
-    float magnitude = static_cast<float>(rest) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  return bits_of<float>(sign | ((rest << 13) + (112u << 23)));
-}
-
-inline f16 narrow(float x) {
-  uint32_t bits = bits_of<uint32_t>(x), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
-  uint32_t round = _mm_getcsr() >> 13 & 3;  // nearest even, down, up, to zero
-  if (rest > 0x7f800000) return {static_cast<uint16_t>(sign | 0x7e00 | (rest >> 13 & 0x3ff))};
-  if (rest == 0x7f800000) return {static_cast<uint16_t>(sign | 0x7c00)};
-  // Drop `shift` bits of the significand: 13, and one more for each binade below 2^-14.
-  uint32_t exponent = rest >> 23, shift = exponent >= 113 ? 13 : 126 - exponent;
-  uint32_t significand = exponent ? (rest & 0x7fffff) | 0x800000 : 0;
-  if (shift > 25) shift = 25;
-  uint32_t kept = significand >> shift, lost = significand & ((1u << shift) - 1), half = 1u << (shift - 1);
-  if (rest != 0 && exponent == 0) lost = 1;  // denormal in f32: below all halves
-  bool away = round == 0 ? lost > half || (lost == half && (kept & 1))
-                         : lost != 0 && (round == 1 ? sign != 0 : round == 2 && sign == 0);
-  uint32_t value =
-      (exponent >= 113 ? (exponent - 113) << 10 : 0) + kept + away;  // a carry reaches the exponent
-  if (value >= 0x7c00) value = round == 0 || (round == 1 && sign) || (round == 2 && !sign) ? 0x7c00 : 0x7bff;
-  return {static_cast<uint16_t>(sign | value)};
-}
-
-#endif
-
 inline float wide(bf16 x) { return bits_of<float>(static_cast<uint32_t>(x.bits) << 16); }
 
 // `x` rounded to f32 so that a last bit of 1 says that something was lost: rounding that again rounds `x`

@@ -15,6 +15,29 @@
 
 namespace doorbell::sim::amd::DOORBELL_SIMD {
 
+#ifdef __AVX512F__
+
+inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
+  for (uint32_t i = 0; i < stride; i += 16)
+    _mm512_storeu_si512(to + i, _mm512_movm_epi32(static_cast<__mmask16>(bits >> i)));
+}
+
+inline uint64_t pack(const uint32_t* from, uint32_t stride) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < stride; i += 16)
+    bits |= uint64_t{_mm512_movepi32_mask(_mm512_loadu_si512(from + i))} << i;
+  return bits;
+}
+
+// Whole registers are stored: what follows loads them, and a masked store would make it wait.
+inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t stride) {
+  for (uint32_t i = 0; i < stride; i += 16)
+    _mm512_storeu_si512(to + i, _mm512_mask_loadu_epi32(_mm512_loadu_si512(to + i),
+                                                        static_cast<__mmask16>(exec >> i), from + i));
+}
+
+#else
+
 inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
   for (uint32_t h = 0; h < stride; h += 32) {
     auto word = static_cast<uint32_t>(bits >> h);
@@ -26,15 +49,8 @@ inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
 inline uint64_t pack(const uint32_t* from, uint32_t stride) {
   uint64_t bits = 0;
   for (uint32_t i = 0; i < stride; i += 8) {
-#ifdef __AVX2__
     uint64_t byte =
         static_cast<unsigned>(_mm256_movemask_ps(_mm256_loadu_ps(reinterpret_cast<const float*>(from + i))));
-#else
-    uint64_t byte =
-        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i)))) |
-        static_cast<unsigned>(_mm_movemask_ps(_mm_loadu_ps(reinterpret_cast<const float*>(from + i + 4))))
-            << 4;
-#endif
     bits |= byte << i;
   }
   return bits;
@@ -47,6 +63,8 @@ inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t st
     for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? from[h + i] : to[h + i];
   }
 }
+
+#endif
 
 inline void spread(uint32_t value, uint32_t* to, uint32_t stride) {
   for (uint32_t h = 0; h < stride; h += 32) {

@@ -1,5 +1,5 @@
 // A wave's state and the form in which instructions are executed. Plain data: the files compiled for AVX2 and
-// AVX-512 include it, and must not pull in library code that the linker could share with the baseline's.
+// AVX-512 include it, and must not pull in library code that the linker could share with the others'.
 //
 // How a row of the instruction table gets its meaning: semantics.h says, and each family file (salu.cc,
 // valu_int.cc, ...) binds names of rows to functions.
