@@ -46,6 +46,10 @@ class CommandLine(unittest.TestCase):
     def test_debug_variable_out_of_range_is_one_line(self):
         self.assert_one_line(doorbell("env", DEBUG="loud"), "DEBUG=loud", "integer")
 
+    def test_processor_below_the_emulators_floor_is_one_line(self):
+        self.assert_one_line(doorbell("emu", "--", "/bin/true", FEATURES="-avx2,-f16c"), "lacks f16c, avx2")
+        self.assert_one_line(doorbell("emu", "--", "/bin/true", FEATURES="-avx3"), "FEATURES=-avx3")
+
     def test_env_prints_each_variable_with_its_value(self):
         result = doorbell("env", DEBUG="2")
         self.assertEqual(result.returncode, 0)
