@@ -31,11 +31,13 @@ Result<std::vector<std::byte>> Assembler::run() {
     TRY(next_pass());
     const std::string* name = moved();
     if (!name) break;
-    if (n == most_passes) return error("1:1: `{}` depends on itself: no number of passes settles it", *name);
+    if (n == most_passes)
+      return SourceLine{{}, 1}.fail(
+          0, fmt::format("`{}` depends on itself: no number of passes settles it", *name));
   }
   collect();
   const Result<std::vector<std::byte>> file = write(object_);
-  if (!file) return error("1:1: {}", file.error().message);
+  if (!file) return SourceLine{{}, 1}.fail(0, file.error().message);
   return file;
 }
 
@@ -97,7 +99,7 @@ Status Assembler::end_pass() {
 Status Assembler::lay_out() {
   collect();
   const Status placed = place(object_);
-  return placed ? success() : Status(error("1:1: {}", placed.error().message));
+  return placed ? success() : Status(SourceLine{{}, 1}.fail(0, placed.error().message));
 }
 
 // A name that is not what it was in the pass before.

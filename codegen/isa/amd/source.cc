@@ -127,7 +127,10 @@ Error SourceLine::fail(size_t at, std::string_view what) const {
   std::string chain;
   for (const Call* c = call.get(); c; c = c->from.get())
     chain += fmt::format(", in {} at {}:{}", c->what, c->line, c->column);
-  return error("{}:{}: {}{}", number, column(at) + 1, what, chain);
+  Error e = error("{}:{}: {}{}", number, column(at) + 1, what, chain);
+  for (char& c : e.message)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';  // names in quotes may have any character
+  return e;
 }
 
 Error SourceLine::relay(const Error& e, size_t shift) const {
