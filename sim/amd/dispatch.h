@@ -80,6 +80,18 @@ struct WaveRegisters {
   uint32_t* mode = nullptr;
 };
 
+// Global wave sync: counters at which waves wait for each other, those of one workgroup or of many (RDNA2
+// ISA, DS_GWS_*). They keep their values from one kernel to the next. Not thread-safe: one queue has them.
+struct Gws {
+  static constexpr uint32_t count = 64;  // Linux gfx_v10_0.c, gds.gws_size
+  struct Resource {
+    int32_t counter = 0;
+    bool flag = false;
+    int32_t waiting = 0;  // waves that want to take one off the counter
+  };
+  Resource resources[count];
+};
+
 // How the waves of a dispatch reach what lies outside of the compute units. Called from any of run()'s
 // threads. An empty function is answered with a default.
 struct Surroundings {
@@ -101,6 +113,8 @@ struct Surroundings {
   // For tools: each wave before its first instruction, when what the function leaves in the registers counts
   // as written by somebody, and after its last one. Called from any of run()'s threads.
   std::function<void(const WaveRegisters&)> begin, end;
+  // Null: the queue has none, and ds_gws_* are illegal.
+  Gws* gws = nullptr;
   // What survives from one dispatch to the next. Default: cold caches.
   Caches* caches = nullptr;
   // Who stored to the host's memory is noted there (shadow.h). Null: nobody asks.

@@ -68,6 +68,9 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.report = [this](const Fault& seen) { machine.report(seen); };
   around.activity = &machine.changes;
   around.caches = &machine.caches;
+  // A dispatch that was ended early left waves in the counters' queues.
+  for (Gws::Resource& r : gws.resources) r.waiting = 0;
+  around.gws = has_gws ? &gws : nullptr;
   around.authors = &authors;
   around.stop = &stop;
   machine.vm.refresh();

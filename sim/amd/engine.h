@@ -90,6 +90,8 @@ class Engine {
   const std::string name;
   Authors authors;
   Bus bus;
+  std::atomic<bool> has_gws{false};
+  Gws gws;
   std::atomic<bool> stop{false};  // set by anyone to make the queue end what it is doing
 
   // After Step::refused or Step::faulted.

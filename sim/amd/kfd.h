@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -117,6 +118,7 @@ class KfdProcess {
     std::byte* doorbells = nullptr;
     std::array<bool, 1024> slots = {};
     uint32_t sdma_queues = 0;
+    std::optional<uint32_t> gws_queue;  // which has the global wave sync
     uint64_t scratch_backing = 0, trap_base = 0, trap_memory = 0;
     std::map<uint32_t, Buffer> buffers;  // by the low half of their handles
     [[nodiscard]] uint32_t id() const { return gpu_id(index); }

@@ -145,6 +145,7 @@ int KfdProcess::destroy_queue(kfd::QueueId& args) {
   on.processor->remove_queue(queue.processor_id);
   on.slots[queue.slot] = false;
   on.sdma_queues -= queue.sdma;
+  if (on.gws_queue == args.queue_id) on.gws_queue.reset();
   for (uint64_t handle : queue.buffers) {
     if (Buffer* used = buffer(handle)) --used->queues;
   }
@@ -196,9 +197,21 @@ int KfdProcess::get_queue_wave_state(kfd::GetQueueWaveState& args) {
   return 0;
 }
 
+// [kfd_process_queue_manager.c, pqm_set_gws] One queue of a process has all of it, or none. Where the
+// firmware schedules queues (MES, from gfx11 on) that is a formality: its queues are given no counters.
 int KfdProcess::alloc_queue_gws(kfd::AllocQueueGws& args) {
   std::lock_guard lock(mutex_);
-  return queues_.contains(args.queue_id) ? -ENODEV : -EINVAL;  // RDNA has no global wave sync
+  auto found = queues_.find(args.queue_id);
+  if (found == queues_.end()) return -EINVAL;
+  Device& on = *devices_[found->second.card];
+  const bool taken = on.gws_queue.has_value();
+  if (args.num_gws != 0 && taken) return -EBUSY;
+  if (args.num_gws == 0 && !taken) return -EINVAL;
+  on.gws_queue = args.num_gws != 0 ? std::optional(args.queue_id) : std::nullopt;
+  if (on.card.gpu->target_version < 110000)
+    on.processor->give_gws(found->second.processor_id, args.num_gws != 0);
+  args.first_gws = 0;
+  return 0;
 }
 
 // Called by a command processor's thread; takes no lock but the events'.

@@ -326,6 +326,12 @@ Status CommandProcessor::set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t
   return some ? success() : error("CU mask of queue {}: no unit is left", id);
 }
 
+void CommandProcessor::give_gws(uint32_t id, bool given) {
+  std::lock_guard lock(impl_->mutex);
+  if (auto found = impl_->queues.find(id); found != impl_->queues.end())
+    found->second->engine->has_gws = given;
+}
+
 Result<QueueState> CommandProcessor::state(uint32_t id) const {
   std::lock_guard lock(impl_->mutex);
   auto found = impl_->queues.find(id);

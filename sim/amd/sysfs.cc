@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "hal/base/file.h"
+#include "sim/amd/dispatch.h"
 
 namespace doorbell::sim::amd {
 namespace {
@@ -182,7 +183,7 @@ void add_gpu(Tree& tree, const Machine& machine, size_t card) {
       .add("max_waves_per_simd", gpu.waves_per_simd)
       .add("lds_size_in_kb", gpu.lds_per_cu / 1024)
       .add("gds_size_in_kb", 0)
-      .add("num_gws", 0)
+      .add("num_gws", Gws::count)  // [kfd_device.c, kfd_gws_init] with such firmware
       .add("wave_front_size", 32)
       .add("array_count", static_cast<uint64_t>(gpu.shader_engines * gpu.arrays_per_engine))
       .add("simd_arrays_per_engine", gpu.arrays_per_engine)

@@ -18,7 +18,7 @@ PROGRAM = Path(os.environ["DOORBELL_BUILD"]) / "tools/doorbell"
 VARIANTS = ("", "HSA_ENABLE_SDMA=0", "HSA_ENABLE_INTERRUPT=0", "GPU_MAX_HW_QUEUES=1")
 # The first one again at the end: what the others leave behind does no harm.
 PROGRAMS = ("vectors", "matrices", "reduction", "atomics", "copies", "events", "streams", "managed", "host", "scratch", "printing",
-            "limits", "too_much", "again")
+            "cooperative", "limits", "too_much", "again")
 
 
 def setUpModule():
@@ -114,6 +114,9 @@ class Programs(Hip):
 
     def test_more_scratch_than_a_queue_has(self):
         self.assert_right("scratch")
+
+    def test_a_barrier_of_the_whole_grid(self):
+        self.assert_right("cooperative")
 
     def test_limits_and_budgets(self):
         self.assert_right("limits", "too_much")

@@ -656,7 +656,14 @@ TEST_F(Queues, UpdatesAndMasksAreChecked) {
   EXPECT_EQ(set(id, 0, mask), -EINVAL);
   EXPECT_EQ(set(id + 1, 64, mask), -EFAULT);
   EXPECT_EQ(set(id, 64, reinterpret_cast<uint32_t*>(16)), -EFAULT);
-  EXPECT_EQ(client.call(kfd::alloc_queue_gws, kfd::AllocQueueGws{id, 1, 0, 0}), -ENODEV);
+  kfd::AllocQueueGws gws{id, 1, 9, 0}, none{id, 0, 0, 0};
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, kfd::AllocQueueGws{id + 1, 1, 0, 0}), -EINVAL);
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, none), -EINVAL) << "it has none to give back";
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, gws), 0);
+  EXPECT_EQ(gws.first_gws, 0u);
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, gws), -EBUSY) << "one queue of a process has it";
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, none), 0);
+  EXPECT_EQ(client.call(kfd::alloc_queue_gws, gws), 0);
   EXPECT_EQ(client.call(kfd::set_xnack_mode, kfd::SetXnackMode{0}), -EBUSY) << "not while there are queues";
 }
 

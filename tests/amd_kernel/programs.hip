@@ -1,6 +1,8 @@
 // A HIP program, built by Debian's hipcc and run on the emulated GPU by hip_test.py: each argument names a
 // test, which prints `NAME ok`, or says what is wrong. What is right is computed by the host.
 #include <hip/hip_runtime.h>
+// Behind it: the cooperative groups use what it declares.
+#include <hip/hip_cooperative_groups.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -462,6 +464,38 @@ bool too_much() {
   return true;
 }
 
+// Every block of the grid writes, all meet, every block reads what all have written.
+__global__ void meet(int* words, int* sums, int rounds) {
+  int blocks = gridDim.x;
+  for (int round = 0; round < rounds; ++round) {
+    if (threadIdx.x == 0) words[blockIdx.x] = round * 100 + blockIdx.x;
+    cooperative_groups::this_grid().sync();
+    int sum = 0;
+    for (int i = 0; i < blocks; ++i) sum += words[i];
+    if (threadIdx.x == 0) sums[round * blocks + blockIdx.x] = sum;
+    cooperative_groups::this_grid().sync();
+  }
+}
+bool cooperative() {
+  int can = 0;
+  OK(hipDeviceGetAttribute(&can, hipDeviceAttributeCooperativeLaunch, 0));
+  HOLDS(can == 1);
+  int blocks = 12, rounds = 3;
+  int *words = nullptr, *sums = nullptr;
+  OK(hipMalloc(&words, blocks * sizeof(int)));
+  OK(hipMalloc(&sums, blocks * rounds * sizeof(int)));
+  void* arguments[] = {&words, &sums, &rounds};
+  OK(hipLaunchCooperativeKernel(reinterpret_cast<void*>(meet), dim3(blocks), dim3(64), arguments, 0, 0));
+  OK(hipDeviceSynchronize());
+  std::vector<int> got(blocks * rounds);
+  OK(hipMemcpy(got.data(), sums, got.size() * sizeof(int), hipMemcpyDeviceToHost));
+  for (int i = 0; i < blocks * rounds; ++i)
+    HOLDS(got[i] == i / blocks * 100 * blocks + blocks * (blocks - 1) / 2);
+  OK(hipFree(words));
+  OK(hipFree(sums));
+  return true;
+}
+
 struct {
   const char* name;
   bool (*run)();
@@ -471,6 +505,7 @@ struct {
     {"managed", managed},       {"printing", printing}, {"too_much", too_much}, {"limits", limits},
     {"host", host},             {"scratch", scratch},   {"peers", peers},       {"fault", fault},
     {"trap", trap},             {"hang", hang},         {"released", released},
+    {"cooperative", cooperative},
 };
 int main(int argc, char** argv) {
   int bad = 0;

@@ -170,7 +170,9 @@ bool check_due(Wave& w, const Instruction& s) {
 bool run_unknown(Wave& w, const Instruction& s) {
   Fault fault;
   std::string_view why = why_refused(static_cast<isa::Op>(s.row));
-  if (why.empty() && s.inst->mods.gds) why = "global data share is not given to this process";
+  if (why.empty() && s.inst->mods.gds)
+    why = isa::rows()[s.row].name.starts_with("ds_gws_") ? "global wave sync is not given to this queue"
+                                                         : "global data share is not given to this process";
   fault.text =
       fmt::format("{} cannot be executed{}{}", isa::rows()[s.row].name, why.empty() ? "" : ": ", why);
   return raise(w, &s, w.block->pc + s.offset, Check::illegal_instruction, std::move(fault));

@@ -15,12 +15,6 @@ struct Refused {
 };
 constexpr Refused refused[] = {
     {"v_illegal", "zeros, which code never reaches, are an instruction that traps"},
-    {"ds_gws_sema_release_all", "global wave sync is not given to this process"},
-    {"ds_gws_init", "global wave sync is not given to this process"},
-    {"ds_gws_sema_v", "global wave sync is not given to this process"},
-    {"ds_gws_sema_br", "global wave sync is not given to this process"},
-    {"ds_gws_sema_p", "global wave sync is not given to this process"},
-    {"ds_gws_barrier", "global wave sync is not given to this process"},
     {"ds_ordered_count", "only pixel shaders are ordered"},
     {"ds_add_gs_reg_rtn", "only geometry shaders have stream-out registers"},
     {"ds_sub_gs_reg_rtn", "only geometry shaders have stream-out registers"},
@@ -61,6 +55,7 @@ std::vector<Semantics> build() {
   for (const ScalarRow& row : salu_rows()) bind(row.name, {.run = run_scalar, .scalar = row.scalar});
   for (const RunRow& row : control_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : cross_rows()) bind(row.name, {.run = row.run});
+  for (const RunRow& row : gws_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : lds_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : matrix_rows()) bind(row.name, {.run = row.run});
   for (const RunRow& row : smem_rows()) bind(row.name, {.run = row.run});

@@ -42,6 +42,7 @@ struct RunRow {
 std::span<const ScalarRow> salu_rows();
 std::span<const RunRow> control_rows();
 std::span<const RunRow> cross_rows();
+std::span<const RunRow> gws_rows();
 std::span<const RunRow> lds_rows();
 std::span<const RunRow> matrix_rows();
 std::span<const RunRow> smem_rows();

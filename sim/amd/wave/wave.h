@@ -196,6 +196,7 @@ struct Wave {
   uint32_t scratch_bytes = 0;  // of the wave
   uint32_t hw_id = 0;
   uint64_t barrier_pc = 0;
+  bool at_gws = false, gws_flag = false;  // waits at a resource of Gws, whose flag was this
   uint64_t instructions = 0;
   Context* context = nullptr;
 
