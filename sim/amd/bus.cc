@@ -115,17 +115,6 @@ bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
   return bytes == 0;
 }
 
-void Bus::write(uint64_t va, std::span<const std::byte> from) {
-  while (!from.empty() && !failed()) {
-    uint64_t part = from.size();
-    const Region* region = stretch(va, access_write, part);
-    if (!region) return;
-    put(*region, va, part, [&](std::byte* target) { std::memcpy(target, from.data(), part); });
-    from = from.subspan(part);
-    va += part;
-  }
-}
-
 void Bus::fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes,
                const std::atomic<bool>& stop) {
   uint64_t done = 0;

@@ -40,7 +40,7 @@ class Bus {
   // Whose stores are those of the next accesses: a packet of the queue.
   void storer(Authors& authors, std::string_view queue) { storer_ = {&authors, queue, 0, {}}; }
   void packet(uint64_t packet) { storer_.packet = packet; }
-  // Whether copies and fills go to memory itself.
+  // Whether copies and fills go to memory itself, not to the second-level cache.
   void past_l2(bool past) { past_l2_ = past; }
 
   // Single accesses are atomic and aligned; loads acquire, stores release. What they write reaches the host
@@ -79,13 +79,12 @@ class Bus {
     return value;
   }
 
-  // Of any size, by way of the second-level cache. Ranges may not be mapped to their end: what comes before
+  // Of any size. Ranges may not be mapped to their end: what comes before
   // the hole is done, as by hardware. `stop` ends them early. Overlapping ranges are copied from the low end
   // up, or down with `backwards`. copy returns whether it came to its end.
   bool copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop,
             bool backwards = false);
   void fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes, const std::atomic<bool>& stop);
-  void write(uint64_t va, std::span<const std::byte> from);
 
  private:
   template <class T, class Op>

@@ -93,7 +93,9 @@ sdma::Version version(const Gpu& gpu) {
 }
 
 SdmaQueue::SdmaQueue(Commons& shared, const QueueConfig& queue, std::string called)
-    : Engine(shared, queue, std::move(called)), version_(version(shared.gpu)) {}
+    : Engine(shared, queue, std::move(called)), version_(version(shared.gpu)) {
+  bus.past_l2(true);  // as Linux sets it up: WR_L2_POLICY of SDMA*_UTCL1_PAGE (sdma_common.h)
+}
 
 // clang-format off
 const std::vector<SdmaQueue::Row>& SdmaQueue::rows() {
@@ -180,7 +182,6 @@ Step SdmaQueue::step() {
         return;
       }
       bus.purpose(row->name);
-      bus.packet(read_);
       dwords = row->dwords;
       if (op == sdma::COPY && sub_op == sdma::COPY_LINEAR && sdma::copy_linear::broadcast.get(&header) != 0)
         dwords = sdma::copy_linear::dwords_broadcast;
@@ -295,7 +296,10 @@ Step SdmaQueue::copy_box(Packet packet) {
 Step SdmaQueue::write(Packet packet) {
   uint64_t va = join(packet[1], packet[2]);
   if (va % 4 != 0) return refuse(Check::packet_alignment, fmt::format("address {:#x} is not on a dword", va));
-  bus.write(va, std::as_bytes(packet.subspan(sdma::write::header_dwords)));
+  for (size_t i = sdma::write::header_dwords; i < packet.size() && !bus.failed(); ++i) {
+    bus.store(va, packet[i]);
+    va += 4;
+  }
   machine.touch();
   return Step::done;
 }
@@ -321,12 +325,10 @@ Step SdmaQueue::indirect(Packet packet) {
 Step SdmaQueue::fence(Packet packet) {
   bus.store<uint32_t>(join(packet[1], packet[2]), packet[3]);
   machine.touch();
-  authors.tell();
   return Step::done;
 }
 
 Step SdmaQueue::trap(Packet packet) {
-  authors.tell();
   machine.interrupt(sdma::trap::int_context.get(packet.data()));
   return Step::done;
 }
@@ -381,7 +383,6 @@ Step SdmaQueue::atomic_op(Packet packet) {
   if (!result.known) return refuse(Check::packet_field, fmt::format("atomic operation {} is reserved", op));
   if (bus.failed()) return Step::done;
   machine.touch();
-  authors.tell();
   if (f::loop.get(packet.data()) != 0 && result.old != expected) {
     waits_for = fmt::format("ATOMIC loops until {:#x} holds {:#x}", va, expected);
     return Step::wait;

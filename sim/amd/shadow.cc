@@ -168,21 +168,30 @@ void Shadow::refresh_page(uint64_t at) {
   }
 }
 
-void Shadow::settle(std::byte* host, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; ++i) {
-    uint64_t at = static_cast<uint64_t>(host + i - host_);
-    if (states_[at / page_bytes].load(std::memory_order_relaxed) != dirty) continue;
-    std::byte& stored = copy_[bytes_ + at];
-    if (stored != std::byte{0}) host[i] = copy_[at];
-    stored = std::byte{0};
+// By stretches of pages: how far from the start, and how many bytes.
+template <class Body>
+void Shadow::each_held(std::byte* host, uint64_t bytes, State least, Body&& body) {
+  auto at = static_cast<uint64_t>(host - host_);
+  for (uint64_t end = at + bytes; at < end;) {
+    uint64_t next = std::min(end, (at / page_bytes + 1) * page_bytes);
+    if (states_[at / page_bytes].load(std::memory_order_relaxed) >= least) body(at, next - at);
+    at = next;
   }
 }
 
+void Shadow::settle(std::byte* host, uint64_t bytes) {
+  each_held(host, bytes, dirty, [&](uint64_t at, uint64_t size) {
+    for (uint64_t i = at; i < at + size; ++i) {
+      std::byte& stored = copy_[bytes_ + i];
+      if (stored != std::byte{0}) host_[i] = copy_[i];
+      stored = std::byte{0};
+    }
+  });
+}
+
 void Shadow::follow(std::byte* host, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; ++i) {
-    uint64_t at = static_cast<uint64_t>(host + i - host_);
-    if (states_[at / page_bytes].load(std::memory_order_relaxed) != none) copy_[at] = host[i];
-  }
+  each_held(host, bytes, clean,
+            [&](uint64_t at, uint64_t size) { std::memcpy(copy_ + at, host_ + at, size); });
 }
 
 void Shadow::drop() {

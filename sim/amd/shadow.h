@@ -6,9 +6,9 @@
 //   which memory   the host's (GTT, user pointers) of Mtype nc and rw. Uncached memory (KFD's COHERENT and
 //                  UNCACHED) bypasses the L2. The card's own memory has none here, although the host's
 //                  window onto it (the BAR) does not look into the L2 either.
-//   who stores     waves, with loads, stores and atomics of any scope; SDMA copies, fills and writes; CP DMA
-//                  to the L2. What command processor and SDMA tell the host with (signals, fences,
-//                  timestamps, atomics, WRITE_DATA, COPY_DATA) reaches memory at once.
+//   who stores     waves, with stores and atomics of any scope, and CP DMA to the L2. What else the command
+//                  processor writes (signals, fences, timestamps, atomics, WRITE_DATA, COPY_DATA) reaches
+//                  memory at once, and so does all that SDMA writes: Linux has its writes bypass the L2.
 //   write-back     a release fence of system scope of an AQL packet; GL2_WB of RELEASE_MEM, ACQUIRE_MEM and
 //                  SDMA's GCR_REQ; and KFD when memory is unmapped. A wave has no instruction for it on gfx10
 //                  and gfx11. An acquire alone writes nothing back.
@@ -18,9 +18,10 @@
 // Sources: LLVM, "User Guide for AMDGPU Backend", Memory Model gfx10-gfx11 ("ranges of virtual addresses can
 // be set up to bypass it", no write-back in any code sequence); Linux gmc_v11_0_get_vm_pte (MTYPE_UC of
 // coherent and uncached buffers, nc of others), gfx_v11_0_ring_emit_fence (GL2_WB, then the fence's data),
-// sdma_v5_2_ring_emit_fence (MTYPE 3: uncached), amdkfd "to make sure we have no more dirty data in the cache
-// for the unmapped pages" (heavy-weight TLB flush of unmapping); ROCR-Runtime amd_blit_sdma.cpp (a write-back
-// of GL2 follows each copy on gfx10 and later).
+// sdma_common.h (CACHE_WRITE_POLICY_L2__DEFAULT is BYPASS), amdkfd "to make sure we have no more dirty data
+// in the cache for the unmapped pages" (heavy-weight TLB flush of unmapping); tinygrad ops_amd.py, whose
+// copies to user pointers by SDMA are read with no request to the caches; ROCR-Runtime amd_blit_sdma.cpp,
+// BuildGCRCommand.
 //
 // A shadow belongs to a Vm and a stretch of host memory, whatever addresses it is mapped at. It is made when
 // the memory is mapped and costs nothing before the first store; pages are copied into it when they are first
@@ -182,8 +183,11 @@ class Shadow {
   void hold(const std::byte* host, uint64_t bytes, State state, const Storer& who);
   void write_back_page(uint64_t page);
   void refresh_page(uint64_t page);
+  // Before and after somebody writes to the host's memory itself.
   void settle(std::byte* host, uint64_t bytes);
   void follow(std::byte* host, uint64_t bytes);
+  template <class Body>
+  void each_held(std::byte* host, uint64_t bytes, State least, Body&& body);
 
   std::byte* host_;
   uint64_t bytes_;

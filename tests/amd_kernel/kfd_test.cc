@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "driver/amd/abi/pm4.h"
-#include "driver/amd/abi/sdma.h"
 #include "tests/amd_kernel/rig.h"
 
 namespace doorbell::test {
@@ -577,14 +576,14 @@ TEST_F(Queues, SdmaQueuesRunOut) {
 
 // The L2 of the GPU holds what it stores to memory of the host that is not coherent.
 TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
-  namespace sdma = doorbell::amd::sdma;
+  namespace pm4 = doorbell::amd::pm4;
   using doorbell::amd::high_dword, doorbell::amd::low_dword;
   enum class Way { none, coherent, request, unmap, exported };
   for (Way way : {Way::none, Way::coherent, Way::request, Way::unmap, Way::exported}) {
     for (bool own : {false, true}) {  // memory of the client's own
       SCOPED_TRACE(testing::Message() << static_cast<int>(way) << " " << own);
       if (own && way == Way::exported) continue;
-      QueueParts parts(client, kfd::QueueType::sdma);
+      QueueParts parts(client, kfd::QueueType::pm4);
       ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
       alignas(page) static std::array<uint32_t, page / 4> owned;
       uint64_t va = own ? reinterpret_cast<uint64_t>(owned.data()) : client.reserve(page), handle = 0;
@@ -604,17 +603,22 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
       std::atomic_ref(*word).store(1);
       Shared fence(client, page);
       *fence.at<uint32_t>() = 0;
-      std::vector<uint32_t> words = {sdma::header(sdma::CONST_FILL) | 2u << 30, low_dword(va), high_dword(va),
-                                     7, page - 4};
-      if (way == Way::request)
-        words.insert(words.end(), {sdma::header(sdma::GCR_REQ, sdma::GCR_USER), 0,
-                                   doorbell::amd::pm4::gcr::gl2_wb << 16, 0, 0});
-      words.insert(words.end(),
-                   {sdma::header(sdma::FENCE) | 3u << 16, low_dword(fence.va), high_dword(fence.va), 5});
+      std::vector<uint32_t> words = {
+          pm4::Header::make(pm4::DMA_DATA, pm4::dma_data::dwords).word,
+          uint32_t{pm4::dma_data::dst_l2} << 20 | uint32_t{pm4::dma_data::src_data} << 29,
+          7,
+          0,
+          low_dword(va),
+          high_dword(va),
+          page};
+      words.insert(words.end(), {pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word,
+                                 0x14 | 5 << 8 | (way == Way::request ? pm4::release_mem::gcr_gl2_wb : 0),
+                                 uint32_t{pm4::release_mem::data32} << 29, low_dword(fence.va),
+                                 high_dword(fence.va), 5, 0, 0});
       std::memcpy(parts.ring.at<uint32_t>(), words.data(), words.size() * 4);
-      std::atomic_ref(*parts.write.at<uint64_t>()).store(words.size() * 4);
+      std::atomic_ref(*parts.write.at<uint64_t>()).store(words.size());
       testing::internal::CaptureStderr();
-      *parts.doorbell(client) = words.size() * 4;
+      *parts.doorbell(client) = words.size();
       auto end = std::chrono::steady_clock::now() + 10s;
       while (std::atomic_ref(*fence.at<uint32_t>()).load() != 5 && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(1ms);
@@ -626,7 +630,7 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
       }
       EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
       std::string told = testing::internal::GetCapturedStderr();
-      EXPECT_EQ(told.find("missing-release: SDMA queue ") != std::string::npos, held) << told;
+      EXPECT_EQ(told.find("missing-release: PM4 queue ") != std::string::npos, held) << told;
       if (way == Way::exported) close(static_cast<int>(shared.dmabuf_fd));
       if (way != Way::unmap) { EXPECT_EQ(client.unmap(handle), 0); }
       EXPECT_EQ(client.release(handle), 0);

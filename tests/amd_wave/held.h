@@ -57,8 +57,7 @@ inline aql::KernelDispatch packet(uint64_t kernel, uint64_t kernarg, aql::Scope 
   return packet;
 }
 
-// The same by the packets of the other rings: words are filled with 7, and the host is told by another one in
-// the rig's own memory.
+// Words are filled with 7 by the packets of the other rings, and the host is told by a word of its own.
 inline void fill_by_cp_dma(Pm4Ring& ring, uint64_t va, uint32_t bytes, uint32_t to = pm4::dma_data::dst_l2) {
   ring.packet(pm4::DMA_DATA, {to << 20 | uint32_t{pm4::dma_data::src_data} << 29, 7, 0,
                               static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32), bytes});

@@ -505,13 +505,15 @@ constexpr StreamPair streams[] = {
      }},
     {Check::missing_release,
      [](Rig& rig, bool trips) {
-       SdmaRing ring(rig);
+       AqlRing ring(rig);
+       SdmaRing requests(rig);
        Held held(rig);
-       fill(ring, Held::base, 4096);
-       if (!trips) gcr(ring, pm4::gcr::gl2_wb);
-       tell(ring, rig.take(8));
-       ring.submit();
-       return ring.done() && held.word() == (trips ? 0u : 7u);
+       ring.submit(packet(machine_code(rig, stores_sevens), Held::base, aql::Scope::agent, aql::Scope::agent,
+                          rig.signal(1)));
+       if (!ring.done()) return false;
+       gcr(requests, trips ? pm4::gcr::gl2_inv : pm4::gcr::gl2_wb);
+       requests.submit();
+       return requests.done() && held.word() == (trips ? 0u : 7u);
      }},
 };
 
