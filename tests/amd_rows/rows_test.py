@@ -28,7 +28,7 @@ import packed  # noqa: E402
 import salu  # noqa: E402
 import scripts  # noqa: E402
 import valu  # noqa: E402
-from machine import EXEC, Machine, State, assemble  # noqa: E402
+from machine import EXEC, VCC, Machine, State, assemble  # noqa: E402
 from names import mnemonic  # noqa: E402
 
 NIGHTLY = os.environ.get("DOORBELL_NIGHTLY") == "1"
@@ -189,6 +189,23 @@ class Rows:
             np.testing.assert_array_equal(got.v[:, 7], sums)
             np.testing.assert_array_equal(got.v[:, 8], sums[beside])
             self.assertEqual(self.machine.count("s_barrier") - count, 4 * waves)
+
+    def test_flags_fill_operands_of_64_bits_with_zeros(self):
+        for lanes in (32, 64):
+            for flag, value in ("src_scc", 1), ("src_vccz", 1), ("src_execz", 0):
+                # The first leaves other bits where an operand is put together.
+                code, = assemble([f"v_add_f64 v[2:3], |v[4:5]|, |s[8:9]|\nv_lshlrev_b64 v[0:1], 0, {flag}\ns_endpgm"],
+                                 self.gpu, lanes)
+                if not code and flag != "src_scc":  # gfx11 has SCC alone
+                    continue
+                before = State.random(self.rng(flag), lanes)
+                before.scc[:] = 1
+                before.set_mask(0, VCC, 0)
+                before.set_mask(0, EXEC, (1 << lanes) - 1)
+                got = self.machine.execute(self.machine.load([code])[0], before)
+                with self.subTest(flag, lanes=lanes):
+                    np.testing.assert_array_equal(got.v[0, 0], value)
+                    np.testing.assert_array_equal(got.v[0, 1], 0)
 
     def test_refused_rows_are_refused_by_name(self):
         for name, (text, why) in REFUSED.items():

@@ -71,11 +71,64 @@ class Stopped(Exception):
     pass
 
 
-class Processor:
-    def __init__(self):
-        mend()
+class Cpu:
+    """Calls functions. Which memory it has, and that `stack` holds the address of a hlt, is for others to see to."""
+
+    def __init__(self, tables):
         self.session = bochscpu.Session()
         self.session.missing_page_handler = self.missing
+        self.hook = bochscpu.Hook()
+        self.hook.exception = self.exception
+        self.hook.hlt = self.halted
+        self.stack = 0
+        state = self.state = bochscpu.State()
+        bochscpu.cpu.set_long_mode(state)
+        state.cr0 |= 2                           # monitor coprocessor
+        state.cr4 |= 1 << 18 | 1 << 10 | 1 << 9  # XSAVE and vectors for the operating system
+        state.xcr0 = 0xe7                        # x87, SSE, AVX, AVX-512
+        state.cr3 = tables
+        state.mxcsr, state.mxcsr_mask, state.rflags = 0x1f80, 0xffff, 2
+        state.fpcw, state.fptw = 0x37f, 0xffff
+        state.cs = self.segment(0x10, 0x209b)
+        state.ds = state.es = state.fs = state.gs = state.ss = self.segment(0x18, 0xc93)
+
+    @staticmethod
+    def segment(selector, attributes, base=0):
+        s = bochscpu.Segment()
+        s.present, s.selector, s.base, s.limit, s.attr = True, selector, base, 0xffffffff, attributes
+        return s
+
+    def missing(self, address):
+        self.reason = f"no memory at physical address {address:#x}"
+        self.session.stop()
+
+    def exception(self, session, cpu, vector, error):
+        self.reason = f"exception {int(vector)}, error code {int(error):#x}, at {session.cpu.state.cr2:#x}"
+        session.stop()
+
+    def halted(self, session, cpu):
+        self.reason = ""
+        session.stop()
+
+    def run(self, rip, rdi=0, rsi=0, rdx=0, rcx=0, r8=0):
+        """What the function gives. Its return address lies at `self.stack`."""
+        s = self.state
+        s.rip, s.rsp, s.rdi, s.rsi, s.rdx, s.rcx, s.r8 = rip, self.stack, rdi, rsi, rdx, rcx, r8
+        self.session.cpu.state = s
+        self.reason = "it did not halt"
+        self.session.run([self.hook])
+        after = self.session.cpu.state
+        if self.reason:
+            raise Stopped(f"{self.reason}, code offset {after.rip - rip:#x} from the entry")
+        return after.rax
+
+
+class Processor(Cpu):
+    """With memory of its own, for kernels."""
+
+    def __init__(self):
+        mend()
+        super().__init__(PAGE)
         self.memory = mmap.mmap(-1, PAGES * PAGE)
         self.host = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
         for page in range(PAGES):
@@ -84,25 +137,7 @@ class Processor:
         self.entry(1, 1, 2)
         for slot in range(SLOTS):
             self.entry(2, slot, 3 + slot)
-        self.hook = bochscpu.Hook()
-        self.hook.exception = self.exception
-        self.hook.hlt = self.halted
         self.reset()
-        state = self.state = bochscpu.State()
-        bochscpu.cpu.set_long_mode(state)
-        state.cr0 |= 2                           # monitor coprocessor
-        state.cr4 |= 1 << 18 | 1 << 10 | 1 << 9  # XSAVE and vectors for the operating system
-        state.xcr0 = 0xe7                        # x87, SSE, AVX, AVX-512
-        state.cr3 = PAGE
-        state.mxcsr, state.mxcsr_mask, state.rflags = 0x1f80, 0xffff, 2
-        state.cs = self.segment(0x10, 0x209b)
-        state.ds = state.es = state.fs = state.gs = state.ss = self.segment(0x18, 0xc93)
-
-    @staticmethod
-    def segment(selector, attributes):
-        s = bochscpu.Segment()
-        s.present, s.selector, s.base, s.limit, s.attr = True, selector, 0, 0xffffffff, attributes
-        return s
 
     def entry(self, table, index, page):
         struct.pack_into("<Q", self.memory, table * PAGE + 8 * index, (page + 1) * PAGE | PRESENT)
@@ -127,28 +162,6 @@ class Processor:
         self.free += pages
         self.slot += (first % 512 + pages) // 512 + 1
         return BASE + first * PAGE + offset, at
-
-    def missing(self, address):
-        self.reason = f"no memory at physical address {address:#x}"
-        self.session.stop()
-
-    def exception(self, session, cpu, vector, error):
-        self.reason = f"exception {int(vector)}, error code {int(error):#x}, at {session.cpu.state.cr2:#x}"
-        session.stop()
-
-    def halted(self, session, cpu):
-        self.reason = ""
-        session.stop()
-
-    def run(self, rip, rdi=0, rsi=0, rdx=0, rcx=0, r8=0):
-        s = self.state
-        s.rip, s.rsp, s.rdi, s.rsi, s.rdx, s.rcx, s.r8 = rip, self.stack, rdi, rsi, rdx, rcx, r8
-        self.session.cpu.state = s
-        self.reason = "it did not halt"
-        self.session.run([self.hook])
-        if self.reason:
-            at = self.session.cpu.state.rip
-            raise Stopped(f"{self.reason}, code offset {at - rip:#x} from the entry")
 
     def prepare(self):
         self.reset()
@@ -215,4 +228,5 @@ def main():
     os._exit(0)  # the package does not survive Python's end
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -54,6 +54,8 @@ inline Source fetch(Wave& w, const Place& p, Buffer& buffer) {
     case Place::scc: spread(w.scc, buffer.word, stride); break;
     case Place::none: break;
   }
+  for (uint32_t r = 1; r < p.dwords; ++r)
+    spread(0, buffer.word + r * stride, stride);  // one bit, zero-extended
   return {buffer.word, ~uint64_t{0}, ~uint64_t{0}};
 }
 
