@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <memory>
 #include <sstream>
 
 namespace doorbell {
@@ -37,11 +38,11 @@ Processor* Processor::start() {
   }
   close(ask[0]);
   close(answer[1]);
-  auto* found = new Processor(fdopen(ask[1], "wb"), fdopen(answer[0], "rb"));
+  std::unique_ptr<Processor> found(new Processor(fdopen(ask[1], "wb"), fdopen(answer[0], "rb")));
   std::istringstream text(found->words());
   std::vector<std::string> names{std::istream_iterator<std::string>(text), {}};
   found->features_ = x86::features_of(names);
-  if (found->features_) return found;
+  if (found->features_) return found.release();
   const char* ci = std::getenv("CI");
   if (ci && std::string(ci) == "true") ADD_FAILURE() << "the Python package bochscpu-python is missing";
   fmt::print(
