@@ -556,6 +556,34 @@ k: s_endpgm
 .amdhsa_next_free_vgpr 9
 .amdhsa_next_free_sgpr 9
 .end_amdhsa_kernel
+//// functions
+.set a, 5
+.set b, max(a, 7, -9)
+.set c, or(a, 8)
+.set d, alignto(b + 2, 8)
+.long b, c, d
+s_mov_b32 s0, max(1, 2) + 3
+//// descriptors of later numbers gfx1100
+k: s_endpgm
+.rodata
+.p2align 6
+.amdhsa_kernel k
+.amdhsa_group_segment_fixed_size number + 2
+.amdhsa_private_segment_fixed_size number + 3
+.amdhsa_system_vgpr_workitem_id two_bits
+.amdhsa_float_round_mode_32 two_bits
+.amdhsa_float_denorm_mode_32 two_bits
+.amdhsa_system_sgpr_workgroup_id_y bit
+.amdhsa_exception_fp_ieee_inexact bit
+.amdhsa_enable_private_segment bit
+.amdhsa_next_free_vgpr number + 4
+.amdhsa_next_free_sgpr number + 5
+.amdhsa_reserve_vcc bit
+.end_amdhsa_kernel
+.set number, 41
+.set two_bits, 3
+.set bit, 1
+.no_dead_strip number
 //// kernels
 .amdhsa_code_object_version 5
 .macro kernel name, vgprs

@@ -492,7 +492,7 @@ const Assembler::Directive Assembler::directives[] = {
   // What only linkers, debuggers and profilers read.
   {".extern", &Assembler::ignored}, {".file", &Assembler::ignored}, {".loc", &Assembler::ignored},
   {".ident",  &Assembler::ignored}, {".addrsig", &Assembler::ignored}, {".addrsig_sym", &Assembler::ignored},
-  {".cfi_sections", &Assembler::ignored}, {".cfi_startproc", &Assembler::ignored},
+  {".no_dead_strip", &Assembler::ignored}, {".cfi_sections", &Assembler::ignored}, {".cfi_startproc", &Assembler::ignored},
   {".cfi_endproc", &Assembler::ignored},
   {},
 };

@@ -21,6 +21,7 @@ struct Reader {
   Result<Value> integer();
   Result<Value> character();
   Result<Value> name();
+  Result<Value> call(uint64_t (*f)(uint64_t, uint64_t));
 };
 
 enum class Kind : uint8_t { add, subtract, comparison, divide, other };
@@ -55,6 +56,19 @@ constexpr Binary binaries[] = {
   {"*",  6, Kind::other,      [](uint64_t a, uint64_t b) { return a * b; }},
   {"/",  6, Kind::divide,     [](uint64_t a, uint64_t b) -> uint64_t { return as_signed(a) / as_signed(b); }},
   {"%",  6, Kind::divide,     [](uint64_t a, uint64_t b) -> uint64_t { return as_signed(a) % as_signed(b); }},
+};
+// clang-format on
+
+// Of two arguments or more.
+struct Function {
+  std::string_view name;
+  uint64_t (*apply)(uint64_t, uint64_t);
+};
+// clang-format off
+constexpr Function functions[] = {
+  {"max",     [](uint64_t a, uint64_t b) { return as_signed(a) > as_signed(b) ? a : b; }},
+  {"or",      [](uint64_t a, uint64_t b) { return a | b; }},
+  {"alignto", [](uint64_t a, uint64_t b) { return b == 0 ? a : (a + b - 1) / b * b; }},
 };
 // clang-format on
 
@@ -141,9 +155,25 @@ Result<Value> Reader::character() {
   return in.fail("a character in quotes");
 }
 
+// The arguments of a function, from its parenthesis on.
+Result<Value> Reader::call(uint64_t (*f)(uint64_t, uint64_t)) {
+  TRY(in.need("("));
+  Value left = TRY(expression());
+  while (in.eat(",")) {
+    const Value right = TRY(expression());
+    left.value = as_signed(f(static_cast<uint64_t>(left.value), static_cast<uint64_t>(right.value)));
+    left.base = base_of(Kind::other, left, right);
+    left.address |= right.address;
+  }
+  TRY(in.need(")"));
+  return left;
+}
+
 Result<Value> Reader::name() {
   const size_t start = (in.skip(), in.at);
   const std::string_view word = in.word();
+  for (const Function& f : functions)
+    if (word == f.name && in.text.substr(in.at).starts_with('(')) return call(f.apply);
   if (word.empty()) return in.fail("a number");
   if (symbols && in.eat("@")) {  // sym@rel32@lo+4
     const size_t how = in.at;

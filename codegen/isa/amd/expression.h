@@ -1,7 +1,8 @@
 // Expressions of assembly files, in operands as in directives: integers, characters, names, and the operators
 // of LLVM's MC with its precedence, which is GNU as's and not C's. Arithmetic is of 64 bits and wraps; right
-// shifts are logical; a comparison that holds is -1. Source: LLVM, lib/MC/MCParser/AsmParser.cpp,
-// getGNUBinOpPrecedence; what llvm-mc-19 assembles.
+// shifts are logical; a comparison that holds is -1. max(), or() and alignto() are LLVM's AMDGPU back end's.
+// Source: LLVM, lib/MC/MCParser/AsmParser.cpp, getGNUBinOpPrecedence; AMDGPUMCExpr.cpp; what llvm-mc-19
+// assembles.
 #pragma once
 
 #include "codegen/isa/amd/amd.h"
