@@ -1,4 +1,5 @@
-// Lane masks between bits and lanes, and values between scalar registers and lanes.
+// Lane masks between bits and lanes, and values between scalar registers and lanes. Pointers advance and
+// loops count from 0: an index of 32 bits that may wrap keeps a loop from becoming SIMD.
 #pragma once
 
 #include <immintrin.h>
@@ -39,10 +40,10 @@ inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t st
 #else
 
 inline void expand(uint64_t bits, uint32_t* to, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
+  for (uint32_t h = 0; h < stride; h += 32, to += 32) {
     auto word = static_cast<uint32_t>(bits >> h);
     DOORBELL_ANY_ORDER
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = 0 - (word >> i & 1);
+    for (uint32_t i = 0; i < 32; ++i) to[i] = 0 - (word >> i & 1);
   }
 }
 
@@ -57,18 +58,18 @@ inline uint64_t pack(const uint32_t* from, uint32_t stride) {
 }
 
 inline void blend(uint32_t* to, const uint32_t* from, uint64_t exec, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
+  for (uint32_t h = 0; h < stride; h += 32, to += 32, from += 32) {
     auto word = static_cast<uint32_t>(exec >> h);
     DOORBELL_ANY_ORDER
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = (word >> i & 1) ? from[h + i] : to[h + i];
+    for (uint32_t i = 0; i < 32; ++i) to[i] = (word >> i & 1) ? from[i] : to[i];
   }
 }
 
 #endif
 
 inline void spread(uint32_t value, uint32_t* to, uint32_t stride) {
-  for (uint32_t h = 0; h < stride; h += 32) {
-    for (uint32_t i = 0; i < 32; ++i) to[h + i] = value;
+  for (uint32_t h = 0; h < stride; h += 32, to += 32) {
+    for (uint32_t i = 0; i < 32; ++i) to[i] = value;
   }
 }
 
