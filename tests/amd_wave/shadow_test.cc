@@ -474,11 +474,12 @@ TEST(Shadow, ThatTheHostWasNeverToldOfIsNoMissingRelease) {
     AqlRing ring(rig);
     uint64_t sevens = machine_code(rig, stores_sevens);
     ring.submit(packet(sevens, Held::base, aql::Scope::agent, aql::Scope::agent));
-    // A kernel that is ended with its queue.
-    ring.submit(packet(machine_code(rig,
-                                    "v_mov_b32 v1, 0\n v_mov_b32 v2, 9\n global_store_b32 v1, v2, s[0:1]\n"
-                                    "s_waitcnt_vscnt null, 0x0\n on:\n v_add_nc_u32 v2, 1, v2\n s_branch on"),
-                       Held::base + 4096, aql::Scope::agent, aql::Scope::system, rig.signal(1)));
+    // A kernel that is ended with its queue; it stores something new each time, so that it is no hang.
+    ring.submit(
+        packet(machine_code(rig,
+                            "v_mov_b32 v1, 0\n v_mov_b32 v2, 9\n on:\n global_store_b32 v1, v2, s[0:1]\n"
+                            "s_waitcnt_vscnt null, 0x0\n v_add_nc_u32 v2, 1, v2\n s_branch on"),
+               Held::base + 4096, aql::Scope::agent, aql::Scope::system, rig.signal(1)));
     ASSERT_TRUE(eventually([&] { return ring.read() == 1; }));
     rig.processor->remove_queue(ring.id);
     EXPECT_EQ(held.word(), 7u);
