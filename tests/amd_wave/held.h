@@ -8,7 +8,7 @@
 namespace doorbell::sim::amd {
 
 struct Held {
-  static constexpr uint64_t base = 0x7e00'0000'0000, bytes = 16 * page_bytes;
+  static constexpr uint64_t base = 0x20'0000'0000, bytes = 16 * page_bytes;
 
   explicit Held(Rig& owner, Mtype mtype = Mtype::nc, MemoryKind kind = MemoryKind::userptr)
       : rig(owner), memory(bytes / 8) {
