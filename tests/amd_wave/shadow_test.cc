@@ -71,6 +71,7 @@ TEST(Shadow, IsWhatAByteModelSays) {
               stored[at + i] = false;
             }
           });
+          ASSERT_EQ(std::memcmp(memory.shadow.seen(memory.host + at, size), data.data(), size), 0) << round;
           break;
         case 6:
           if (random() % 8) break;
