@@ -55,7 +55,7 @@ std::string tidy(std::string_view line) {
 
 Llvm* Llvm::get(Target t) {
   if (!library().create || !library().disasm) return nullptr;
-  static std::map<std::pair<Arch, int>, Llvm> contexts;
+  static auto& contexts = *new std::map<std::pair<Arch, int>, Llvm>;  // as long as the process
   const auto key = std::pair(t.arch, int{t.wave});
   if (const auto found = contexts.find(key); found != contexts.end()) return &found->second;
   void* context = library().create("amdgcn-amd-amdhsa", std::string(name(t.arch)).c_str(),

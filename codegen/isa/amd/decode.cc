@@ -380,7 +380,7 @@ Result<Decoded> decode(std::span<const std::byte> bytes, Target target) {
   static const Index index;
   uint32_t words[4] = {};
   const size_t available = std::min<size_t>(bytes.size() / 4, 4);
-  std::memcpy(words, bytes.data(), available * 4);
+  if (available != 0) std::memcpy(words, bytes.data(), available * 4);  // no bytes may be at no address
   const auto refuse = [&](std::string_view why) {
     return error("{}: {:08x} {:08x}: {}", name(target.arch), words[0], words[1], why);
   };
