@@ -79,9 +79,9 @@ class Bus {
     return value;
   }
 
-  // Of any size. Ranges may not be mapped to their end: what comes before
-  // the hole is done, as by hardware. `stop` ends them early. Overlapping ranges are copied from the low end
-  // up, or down with `backwards`. copy returns whether it came to its end.
+  // Of any size. Ranges may not be mapped to their end: what comes before the hole is done, as by hardware.
+  // `stop` ends them early. Overlapping ranges are copied from the low end up, or down with `backwards`. copy
+  // returns whether it came to its end.
   bool copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<bool>& stop,
             bool backwards = false);
   void fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes, const std::atomic<bool>& stop);

@@ -163,9 +163,7 @@ void Vm::forget_shadows() {
 }
 
 std::shared_ptr<Shadow> Vm::shadow_of(const Region& region) {
-  bool hosts = region.kind == MemoryKind::gtt || region.kind == MemoryKind::userptr;
-  bool held = region.mtype == Mtype::nc || region.mtype == Mtype::rw;
-  if (!holds_ || !hosts || !held) return nullptr;
+  if (!holds_ || !region.caches_host()) return nullptr;
   std::lock_guard lock(shadows_mutex_);
   bool apart = true;
   for (const auto& shadow : shadows_) {
@@ -217,8 +215,7 @@ void Vm::end_stores(const Region& region, uint64_t from, uint64_t to) {
     lint.text = fmt::format(
         "{} byte{} that it has stored from there on to the host's memory were never written back from the "
         "second-level cache, so that the host, which was told that it is done, has not seen them: a release "
-        "of "
-        "system scope is missing (an AQL packet's release fence, GL2_WB of RELEASE_MEM, ACQUIRE_MEM or "
+        "of system scope is missing (an AQL packet's release fence, GL2_WB of RELEASE_MEM, ACQUIRE_MEM or "
         "GCR_REQ)",
         lost.bytes, lost.bytes == 1 ? "" : "s");
     report_(lint);

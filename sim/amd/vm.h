@@ -73,6 +73,11 @@ struct Region {
   [[nodiscard]] bool covers(uint64_t address, uint64_t size) const {
     return address - va < bytes && size <= bytes - (address - va);
   }
+  // Memory of the host of which the second-level cache keeps a copy.
+  [[nodiscard]] bool caches_host() const {
+    return (kind == MemoryKind::gtt || kind == MemoryKind::userptr) &&
+           (mtype == Mtype::nc || mtype == Mtype::rw);
+  }
   // In the host's memory.
   [[nodiscard]] std::byte* at(uint64_t address) const { return host + (address - va); }
   // Where the GPU finds these bytes, to be read only.

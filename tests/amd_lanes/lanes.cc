@@ -17,13 +17,6 @@
 
 namespace doorbell::sim::amd {
 
-namespace avx2 {
-const Simd& table();
-}
-namespace avx512 {
-const Simd& table();
-}
-
 namespace {
 
 namespace isa = doorbell::amd;

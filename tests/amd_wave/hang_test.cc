@@ -51,18 +51,15 @@ struct Pair {
   "waits:\n ds_load_b32 v3, v1\n s_waitcnt lgkmcnt(0)\n v_readfirstlane_b32 s21, v3\n s_cmp_eq_u32 s21, 0\n" \
   "s_cbranch_scc1 waits\n s_barrier\n s_endpgm"
 // Takes a lock, and again without having given it back, or after.
-#define LOCK(unlock)                                                                                         \
-  "v_mov_b32 v1, 0\n v_mov_b32 v4, 1\n v_mov_b32 v5, 0\n s_mov_b32 exec_lo, 1\n"                             \
+#define LOCK(unlock, tried)                                                                                  \
+  "v_mov_b32 v1, 0\n v_mov_b32 v4, 1\n v_mov_b32 v5, 0\n v_mov_b32 v6, 0\n s_mov_b32 s21, 0\n"              \
+  "s_mov_b32 exec_lo, 1\n"                                                                                   \
   "global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n" unlock                       \
-  "again:\n global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n"                     \
+  "again:\n global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n" tried "s_waitcnt vmcnt(0)\n"            \
   "v_readfirstlane_b32 s20, v2\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc0 again\n s_endpgm"
-// The same; lanes and the wave count how often they have tried.
-#define LOCK_COUNTED(unlock)                                                                                 \
-  "v_mov_b32 v1, 0\n v_mov_b32 v4, 1\n v_mov_b32 v5, 0\n v_mov_b32 v6, 0\n s_mov_b32 exec_lo, 1\n"         \
-  "global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n s_waitcnt vmcnt(0)\n" unlock                       \
-  "again:\n global_atomic_cmpswap_b32 v2, v1, v[4:5], s[0:1] glc\n v_add_nc_u32 v6, v6, v4\n"               \
-  "s_add_u32 s21, s21, 1\n s_waitcnt vmcnt(0)\n v_readfirstlane_b32 s20, v2\n s_cmp_eq_u32 s20, 0\n"       \
-  "s_cbranch_scc0 again\n s_endpgm"
+#define UNLOCK "global_store_b32 v1, v5, s[0:1]\n s_waitcnt_vscnt null, 0x0\n"
+// The lanes and the wave count how often they have tried.
+#define COUNT "v_add_nc_u32 v6, v6, v4\n s_add_u32 s21, s21, 1\n"
 
 constexpr Pair pairs[] = {
   {"an empty loop", "loop:\n s_branch loop", "s_branch on\n on:\n s_endpgm"},
@@ -77,8 +74,7 @@ constexpr Pair pairs[] = {
    "v_mov_b32 v1, 0\n scratch_store_b32 off, v1, off offset:4\n s_branch loop",
    "v_mov_b32 v1, 0\n scratch_store_b32 off, v1, off offset:4\n s_endpgm"},
   {"a barrier that the other wave never reaches", FLAG("s_barrier\n"), FLAG(""), two_waves},
-  {"a lock that nobody gives back", LOCK(""),
-   LOCK("global_store_b32 v1, v5, s[0:1]\n s_waitcnt_vscnt null, 0x0\n"), nullptr, true},
+  {"a lock that nobody gives back", LOCK("", ""), LOCK(UNLOCK, ""), nullptr, true},
   {"more workgroups awaited than there are", COUNT_TO(9), COUNT_TO(8),
    eight_workgroups, true},
   {"a workgroup awaited that cannot become resident", COUNT_TO(2), COUNT_TO(1), one_at_a_time, true},
@@ -87,8 +83,7 @@ constexpr Pair pairs[] = {
    "s_endpgm",
    "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_cmp_lg_u32 s20, 0x100000\n s_cbranch_scc1 loop\n s_endpgm"},
   {"a lock that nobody gives back, and a count of the trials",
-   "s_mov_b32 s21, 0\n" LOCK_COUNTED(""), "s_mov_b32 s21, 0\n"
-   LOCK_COUNTED("global_store_b32 v1, v5, s[0:1]\n s_waitcnt_vscnt null, 0x0\n"), nullptr, true},
+   LOCK("", COUNT), LOCK(UNLOCK, COUNT), nullptr, true},
   {"a wave that halts", "s_sethalt 1\n s_endpgm", "s_sethalt 0\n s_endpgm"},
 };
 // clang-format on

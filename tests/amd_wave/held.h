@@ -7,6 +7,8 @@
 
 namespace doorbell::sim::amd {
 
+using doorbell::amd::high_dword, doorbell::amd::low_dword;
+
 struct Held {
   static constexpr uint64_t base = 0x20'0000'0000, bytes = 16 * page_bytes;
 
@@ -59,23 +61,20 @@ inline aql::KernelDispatch packet(uint64_t kernel, uint64_t kernarg, aql::Scope 
 
 // Words are filled with 7 by the packets of the other rings, and the host is told by a word of its own.
 inline void fill_by_cp_dma(Pm4Ring& ring, uint64_t va, uint32_t bytes, uint32_t to = pm4::dma_data::dst_l2) {
-  ring.packet(pm4::DMA_DATA, {to << 20 | uint32_t{pm4::dma_data::src_data} << 29, 7, 0,
-                              static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32), bytes});
+  ring.packet(pm4::DMA_DATA, {to << 20 | uint32_t{pm4::dma_data::src_data} << 29, 7, 0, low_dword(va),
+                              high_dword(va), bytes});
 }
 inline void tell(Pm4Ring& ring, uint64_t va, uint32_t gcr) {
-  ring.packet(pm4::RELEASE_MEM, {0x14 | 5 << 8 | gcr, 1u << 29, static_cast<uint32_t>(va),
-                                 static_cast<uint32_t>(va >> 32), 1, 0, 0});
+  ring.packet(pm4::RELEASE_MEM, {0x14 | 5 << 8 | gcr, 1u << 29, low_dword(va), high_dword(va), 1, 0, 0});
 }
 inline void fill(SdmaRing& ring, uint64_t va, uint32_t bytes) {
-  ring.push({sdma::header(sdma::CONST_FILL) | 2u << 30, static_cast<uint32_t>(va),
-             static_cast<uint32_t>(va >> 32), 7, bytes - 4});
+  ring.push({sdma::header(sdma::CONST_FILL) | 2u << 30, low_dword(va), high_dword(va), 7, bytes - 4});
 }
 inline void gcr(SdmaRing& ring, uint32_t control) {
   ring.push({sdma::header(sdma::GCR_REQ, sdma::GCR_USER), 0, control << 16, 0, 0});
 }
 inline void tell(SdmaRing& ring, uint64_t va) {
-  ring.push(
-      {sdma::header(sdma::FENCE) | 3u << 16, static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32), 1});
+  ring.push({sdma::header(sdma::FENCE) | 3u << 16, low_dword(va), high_dword(va), 1});
 }
 
 }  // namespace doorbell::sim::amd

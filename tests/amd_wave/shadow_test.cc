@@ -366,9 +366,8 @@ TEST(Shadow, IsPassedBySdma) {
   ASSERT_TRUE(ring.done());
   SdmaRing sdma(rig);
   auto copy = [&](uint64_t to, uint64_t from, uint32_t bytes) {
-    sdma.push({sdma::header(sdma::COPY), bytes - 1, 0, static_cast<uint32_t>(Held::base + from),
-               static_cast<uint32_t>((Held::base + from) >> 32), static_cast<uint32_t>(Held::base + to),
-               static_cast<uint32_t>((Held::base + to) >> 32)});
+    sdma.push({sdma::header(sdma::COPY), bytes - 1, 0, low_dword(Held::base + from),
+               high_dword(Held::base + from), low_dword(Held::base + to), high_dword(Held::base + to)});
   };
   uint32_t* words = reinterpret_cast<uint32_t*>(held.memory.data());
   words[40] = 40;
@@ -376,8 +375,8 @@ TEST(Shadow, IsPassedBySdma) {
   copy(8192 + 64, 160, 8);
   fill(sdma, Held::base + 8192, 4);
   words[2048] = 1;
-  sdma.push({sdma::header(sdma::WRITE), static_cast<uint32_t>(Held::base + 16384 - 4),
-             static_cast<uint32_t>((Held::base + 16384 - 4) >> 32), 1, 8, 9});
+  sdma.push({sdma::header(sdma::WRITE), low_dword(Held::base + 16384 - 4), high_dword(Held::base + 16384 - 4),
+             1, 8, 9});
   sdma.submit();
   ASSERT_TRUE(sdma.done());
   EXPECT_EQ(held.word(0), 0u);
@@ -402,16 +401,14 @@ TEST(Shadow, LetsPassWhatTheHostIsToldWith) {
   ASSERT_TRUE(ring.done());
   Pm4Ring pm4(rig);
   tell(pm4, Held::base + 4, 0);
-  pm4.packet(pm4::WRITE_DATA, {5 << 8, static_cast<uint32_t>(Held::base + 512),
-                               static_cast<uint32_t>((Held::base + 512) >> 32), 21});
+  pm4.packet(pm4::WRITE_DATA, {5 << 8, low_dword(Held::base + 512), high_dword(Held::base + 512), 21});
   fill_by_cp_dma(pm4, Held::base + 1024, 8, pm4::dma_data::dst_address);
   pm4.submit();
   ASSERT_TRUE(pm4.done());
   SdmaRing sdma(rig);
   tell(sdma, Held::base + 8);
-  sdma.push({sdma::header(sdma::ATOMIC) | uint32_t{sdma::ATOMIC_ADD_RTN_32} << 25,
-             static_cast<uint32_t>(Held::base + 12), static_cast<uint32_t>((Held::base + 12) >> 32), 5, 0, 0,
-             0, 0});
+  sdma.push({sdma::header(sdma::ATOMIC) | uint32_t{sdma::ATOMIC_ADD_RTN_32} << 25, low_dword(Held::base + 12),
+             high_dword(Held::base + 12), 5, 0, 0, 0, 0});
   sdma.submit();
   ASSERT_TRUE(sdma.done());
   EXPECT_EQ(held.word(0), 0u);

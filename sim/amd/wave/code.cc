@@ -134,7 +134,7 @@ void fill(Instruction& s, const Inst& inst, isa::Op op, unsigned first, isa::Tar
   const Row& row = isa::row(op);
   const Semantics& meaning = semantics(op);
   s.run = meaning.run ? meaning.run : run_unknown;
-  if (inst.mods.gds && !isa::row(op).name.starts_with("ds_gws_")) s.run = run_unknown;
+  if (inst.mods.gds && !row.name.starts_with("ds_gws_")) s.run = run_unknown;
   if (inst.mods.lds && row.format == Format::mubuf) s.run = buffer_run(row, true);
   s.lanes = meaning.lanes;
   s.saturating = meaning.saturating;

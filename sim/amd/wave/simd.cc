@@ -6,13 +6,6 @@
 
 namespace doorbell::sim::amd {
 
-namespace avx2 {
-const Simd& table();
-}
-namespace avx512 {
-const Simd& table();
-}
-
 namespace {
 
 // What g++'s -march=x86-64-v3 and -v4 may make use of (System V ABI, AMD64 supplement, 3.1.1), as meson.build

@@ -8,6 +8,14 @@
 
 namespace doorbell::sim::amd {
 
+// All copies, whatever this host can run (valu.cc).
+namespace avx2 {
+const Simd& table();
+}
+namespace avx512 {
+const Simd& table();
+}
+
 // The copies that this host can run, the best first; the debug variable FEATURES takes features away. An
 // error where it can run none.
 Result<std::vector<const Simd*>> simds();
