@@ -10,9 +10,9 @@
 //           gfx11, dlc on gfx10. Every workgroup is taken to be in an array of its own.
 //   scalar  of a workgroup processor, scalar loads. Invalidated by s_dcache_inv, GLK_INV and acquire fences;
 //           no store goes through it.
-//   L2      of the GPU. Everything on the GPU goes through it; what the host writes into its own memory is
-//           not seen before GL2_INV or an acquire fence of system scope. What it holds of the GPU's own
-//           stores is in shadow.h.
+//   L2      of the GPU. Everything on the GPU goes through it; what the host writes into its own memory, or
+//           into the card's through the BAR, is not seen before GL2_INV or an acquire fence of system scope.
+//           What it holds of the GPU's own stores is in shadow.h.
 //
 // In workgroup processor mode (RSRC1.WGP_MODE) a workgroup's waves alternate between two compute units.
 // Memory of Mtype cc and uc bypasses the L2 and nothing else: kernel arguments are in uncached memory "to
@@ -67,7 +67,7 @@ class Caches {
   struct Way {
     unsigned cu = 0;  // of the two of its workgroup processor
     bool past_l0 = false, past_gl1 = false;
-    bool hosts = false;  // to memory of the host's that the L2 holds
+    bool hosts = false;  // the host reaches it past the L2
   };
 
   // Of one workgroup processor. Its functions belong to one thread at a time, and are for global memory after

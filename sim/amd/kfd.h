@@ -83,6 +83,7 @@ class KfdProcess {
     bool host_is_ours = false;  // a mapping of the emulator's own
     bool fresh = false;
     bool shared = false;  // with other processes, or was
+    bool window = false;  // the host has mapped this memory of the card, or may at any time (PUBLIC)
     bool has_block = false;
     Block block;
     uint32_t mapped = 0;  // a bit per card

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "sim/amd/kfd.h"
 #include "sim/amd/raw.h"
@@ -93,6 +94,7 @@ int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
   if (args.flags & (alloc::vram | alloc::gtt)) {
     bool vram = args.flags & alloc::vram;
     made.kind = vram ? MemoryKind::vram : MemoryKind::gtt;
+    made.window = vram && args.flags & alloc::is_public;
     if (int error = resources_.allocate(card, vram ? Domain::vram : Domain::gtt, made.bytes, made.block))
       return error;
     made.has_block = true;
@@ -165,6 +167,7 @@ int KfdProcess::map_on(Buffer& buffer, Device& on) {
     Region region = region_of(buffer.va + copy * buffer.bytes, buffer.bytes, buffer.host, buffer.flags,
                               buffer.kind, buffer.fresh, buffer.handle);
     region.shared = buffer.shared;
+    region.window = buffer.window;
     if (!on.vm.map(region)) {
       if (copy == 1) on.vm.unmap(buffer.va, buffer.bytes);
       return -EINVAL;
@@ -229,11 +232,15 @@ int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
   if (card >= devices_.size()) return -ENODEV;
   // drm_vma_offset_exact_lookup: a mapping starts where its buffer starts, and is not longer.
   for (const auto& on : devices_) {
-    for (const auto& [id, buffer] : on->buffers) {
-      if (buffer.has_block && buffer.block.card == card && buffer.block.offset == offset &&
-          buffer.kind != MemoryKind::userptr) {
-        return align(bytes) <= buffer.bytes ? 0 : -EINVAL;
-      }
+    for (auto& [id, buffer] : on->buffers) {
+      if (!buffer.has_block || buffer.block.card != card || buffer.block.offset != offset ||
+          buffer.kind == MemoryKind::userptr)
+        continue;
+      if (align(bytes) > buffer.bytes) return -EINVAL;
+      if (buffer.kind == MemoryKind::vram && !std::exchange(buffer.window, true))
+        for (auto& user : devices_)
+          if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);
+      return 0;
     }
   }
   return -EINVAL;

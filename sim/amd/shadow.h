@@ -1,11 +1,11 @@
-// What the second-level cache (L2) of a GPU holds of what it stored into the host's memory. Silicon keeps
-// such stores until somebody writes them back, and a host that reads before finds the old content; so here
-// the GPU's stores go into a second copy of the memory, the shadow, and bytes that were stored reach the
-// host's memory when they are written back.
+// What the second-level cache (L2) of a GPU holds of what it stored where the host reads. Silicon keeps such
+// stores until somebody writes them back, and a host that reads before finds the old content; so here the
+// GPU's stores go into a second copy of the memory, the shadow, and bytes that were stored reach the memory
+// itself, which the host sees, when they are written back.
 //
-//   which memory   the host's (GTT, user pointers) of Mtype nc and rw. Uncached memory (KFD's COHERENT and
-//                  UNCACHED) bypasses the L2. The card's own memory has none here, although the host's
-//                  window onto it (the BAR) does not look into the L2 either.
+//   which memory   of Mtype nc and rw: the host's (GTT, user pointers), and the card's if the host has a
+//                  window onto it (the BAR), which does not look into the L2 either. Uncached memory (KFD's
+//                  COHERENT and UNCACHED) bypasses the L2.
 //   who stores     waves, with stores and atomics of any scope, and CP DMA to the L2. What else the command
 //                  processor writes (signals, fences, timestamps, atomics, WRITE_DATA, COPY_DATA) reaches
 //                  memory at once, and so does all that SDMA writes: Linux has its writes bypass the L2.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 namespace doorbell::sim::amd {
 namespace {
@@ -135,10 +136,19 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
   auto at = regions_.erase(first, last);
   regions_.insert(at, std::make_move_iterator(rests.begin()), std::make_move_iterator(rests.end()));
   if (gone.empty()) return 0;
+  wait_for_readers(lock);
+  lock.unlock();
+  for (const auto& old : gone) end_stores(*old, std::max(va, old->va), std::min(end, old->end()));
+  gone.clear();
+  forget_shadows();
+  return mapped;
+}
+
+// Readers that are online when the epoch rises may still use regions that were taken out before. The lock is
+// let go between looks, so that readers come and go; one that registers later cannot have seen them.
+void Vm::wait_for_readers(std::unique_lock<std::mutex>& lock) {
   uint64_t epoch = epoch_.fetch_add(1) + 1;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  // Readers that were online before the epoch rose may still use the old regions. The lock is let go between
-  // looks, so that readers come and go; one that registers later cannot have seen them.
   auto waiting = [&] {
     return std::any_of(readers_.begin(), readers_.end(), [&](const Reader* reader) {
       uint64_t seen = reader->seen_.load();
@@ -150,11 +160,20 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
     std::this_thread::yield();
     lock.lock();
   }
-  lock.unlock();
-  for (const auto& old : gone) end_stores(*old, std::max(va, old->va), std::min(end, old->end()));
-  gone.clear();
-  forget_shadows();
-  return mapped;
+}
+
+void Vm::open_window(const std::byte* host, uint64_t bytes) {
+  std::vector<std::unique_ptr<const Region>> gone;
+  std::unique_lock lock(mutex_);
+  for (auto& region : regions_) {
+    if (region->window || host >= region->host + region->bytes || region->host >= host + bytes) continue;
+    auto seen = std::make_unique<Region>(*region);
+    seen->window = true;
+    seen->shadow = shadow_of(*seen);
+    place(seen->va, seen->end(), seen.get());
+    gone.push_back(std::exchange(region, std::move(seen)));
+  }
+  wait_for_readers(lock);
 }
 
 void Vm::forget_shadows() {
@@ -163,7 +182,7 @@ void Vm::forget_shadows() {
 }
 
 std::shared_ptr<Shadow> Vm::shadow_of(const Region& region) {
-  if (!holds_ || !region.caches_host()) return nullptr;
+  if (!holds_ || !region.host_past_l2()) return nullptr;
   std::lock_guard lock(shadows_mutex_);
   bool apart = true;
   for (const auto& shadow : shadows_) {
@@ -213,7 +232,7 @@ void Vm::end_stores(const Region& region, uint64_t from, uint64_t to) {
     lint.has_address = true;
     lint.write = true;
     lint.text = fmt::format(
-        "{} byte{} that it has stored from there on to the host's memory were never written back from the "
+        "{} byte{} that it has stored from there on, where the host reads, were never written back from the "
         "second-level cache, so that the host, which was told that it is done, has not seen them: a release "
         "of system scope is missing (an AQL packet's release fence, GL2_WB of RELEASE_MEM, ACQUIRE_MEM or "
         "GCR_REQ)",

@@ -18,8 +18,8 @@
 // bookkeeping can be forgotten, a copied hole stays a hole, and random data is mistaken for a hole with
 // probability 2^-64 per load.
 //
-// Memory of the host that the second-level cache holds has two contents: the host's, and the GPU's, in a
-// Shadow (shadow.h).
+// Memory that the host reaches and the second-level cache holds has two contents: the host's, and the GPU's,
+// in a Shadow (shadow.h).
 #pragma once
 
 #include <atomic>
@@ -65,6 +65,7 @@ struct Region {
   Mtype mtype = Mtype::rw;
   bool fresh = false;   // holes are marked by fresh_word: true for what the emulator fills, false for userptr
   bool shared = false;  // other processes store there too, by other Vms: nothing is held
+  bool window = false;  // of the card's memory: the host has a window onto it (the BAR)
   uint64_t cookie = 0;  // the owner's, not interpreted (KFD: the allocation's handle)
   std::shared_ptr<Shadow> shadow;  // given by map(); null: the GPU and the host see the same
 
@@ -73,10 +74,10 @@ struct Region {
   [[nodiscard]] bool covers(uint64_t address, uint64_t size) const {
     return address - va < bytes && size <= bytes - (address - va);
   }
-  // Memory of the host of which the second-level cache keeps a copy.
-  [[nodiscard]] bool caches_host() const {
-    return (kind == MemoryKind::gtt || kind == MemoryKind::userptr) &&
-           (mtype == Mtype::nc || mtype == Mtype::rw);
+  // The host reaches it, and past the second-level cache, which holds it.
+  [[nodiscard]] bool host_past_l2() const {
+    bool reached = kind == MemoryKind::vram ? window : kind == MemoryKind::gtt || kind == MemoryKind::userptr;
+    return reached && (mtype == Mtype::nc || mtype == Mtype::rw);
   }
   // In the host's memory.
   [[nodiscard]] std::byte* at(uint64_t address) const { return host + (address - va); }
@@ -102,8 +103,8 @@ class Vm {
   // called by a thread that has a reader online.
   uint64_t unmap(uint64_t va, uint64_t bytes);
 
-  // Whether the second-level cache holds what is stored to the memory of the host that is mapped from now on.
-  // Before that, and by default, it does not.
+  // Whether the second-level cache holds what is stored to memory that the host reaches, if that is mapped
+  // from now on. Before that, and by default, it does not.
   void hold_host_stores(bool hold) { holds_ = hold; }
   // Who is told of Check::missing_release. Not while anything is unmapped.
   void set_report(std::function<void(const Fault&)> report) { report_ = std::move(report); }
@@ -116,6 +117,9 @@ class Vm {
   void end_stores();
   // Other processes store to this memory from now on.
   void share(const std::byte* host, uint64_t bytes);
+  // The host has a window onto this memory of the card from now on. Must not be called by a thread that has a
+  // reader online.
+  void open_window(const std::byte* host, uint64_t bytes);
 
   // A number that no other address space of this process has or had.
   [[nodiscard]] uint64_t id() const { return id_; }
@@ -183,6 +187,7 @@ class Vm {
   std::shared_ptr<Shadow> shadow_of(const Region& region);
   void forget_shadows();
   void end_stores(const Region& region, uint64_t from, uint64_t to);
+  void wait_for_readers(std::unique_lock<std::mutex>& lock);
   void place(uint64_t begin, uint64_t end, const Region* region);
   void place(Slot& slot, unsigned level, uint64_t slot_va, uint64_t begin, uint64_t end,
              const Region* region);

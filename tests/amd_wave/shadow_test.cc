@@ -171,8 +171,15 @@ Region hosts(uint64_t va, std::byte* host, uint64_t pages) {
   return region;
 }
 
-TEST(Shadow, IsOfTheHostsCachedMemoryOnly) {
-  for (MemoryKind kind : {MemoryKind::vram, MemoryKind::gtt, MemoryKind::userptr, MemoryKind::doorbell}) {
+TEST(Shadow, IsOfCachedMemoryThatTheHostReaches) {
+  struct Kind {
+    MemoryKind kind;
+    bool window, reached;
+  };
+  for (auto [kind, window, reached] :
+       {Kind{MemoryKind::vram, false, false}, Kind{MemoryKind::vram, true, true},
+        Kind{MemoryKind::gtt, false, true}, Kind{MemoryKind::userptr, false, true},
+        Kind{MemoryKind::doorbell, false, false}}) {
     for (Mtype mtype : {Mtype::nc, Mtype::rw, Mtype::cc, Mtype::uc}) {
       for (bool hold : {false, true}) {
         Memory memory;
@@ -180,14 +187,55 @@ TEST(Shadow, IsOfTheHostsCachedMemoryOnly) {
         vm.hold_host_stores(hold);
         Region region = hosts(0x10000, memory.host, 1);
         region.kind = kind;
+        region.window = window;
         region.mtype = mtype;
         ASSERT_TRUE(vm.map(region).ok());
-        bool held = hold && (kind == MemoryKind::gtt || kind == MemoryKind::userptr) &&
-                    (mtype == Mtype::nc || mtype == Mtype::rw);
+        bool held = hold && reached && (mtype == Mtype::nc || mtype == Mtype::rw);
         EXPECT_EQ(vm.regions()[0].shadow != nullptr, held);
       }
     }
   }
+}
+
+TEST(Shadow, BeginsWhenTheHostOpensAWindow) {
+  Memory memory;
+  Vm vm;
+  vm.hold_host_stores(true);
+  for (uint64_t va : {0x10000, 0x20000, 0x30000}) {
+    Region region = hosts(va, memory.host + (va == 0x30000 ? 4 * page_bytes : 0), va == 0x30000 ? 1 : 4);
+    region.kind = MemoryKind::vram;
+    ASSERT_TRUE(vm.map(region).ok());
+  }
+  uint64_t stored = 5, seen = 0;
+  Vm::Reader reader(vm);
+  reader.online();
+  const Region* before = reader.find(0x10000);
+  ASSERT_NE(before, nullptr);
+  EXPECT_EQ(before->shadow, nullptr);
+  std::atomic<bool> open{false};
+  std::thread host([&] {
+    vm.open_window(memory.host, 4 * page_bytes);
+    open = true;
+  });
+  while (reader.find(0x10000) == before) std::this_thread::yield();
+  EXPECT_FALSE(open) << "there is a reader that may still use what it found";
+  EXPECT_EQ(before->va, 0x10000u);
+  while (!open) reader.quiesce();
+  host.join();
+  auto regions = vm.regions();
+  ASSERT_NE(regions[0].shadow, nullptr);
+  EXPECT_EQ(regions[0].shadow, regions[1].shadow);
+  EXPECT_EQ(regions[2].shadow, nullptr) << "another memory";
+  {
+    Shadow::Store to(reader.find(0x10008)->shadow.get(), regions[0].at(0x10008), 8, {});
+    std::memcpy(to.at, &stored, 8);
+  }
+  EXPECT_EQ(memory.words[1], 0u);
+  EXPECT_TRUE(reader.load(0x20008, seen));
+  EXPECT_EQ(seen, stored);
+  vm.write_back();
+  EXPECT_EQ(memory.words[1], stored);
+  reader.offline();
 }
 
 TEST(Shadow, IsOneForMemoryThatIsMappedTwice) {

@@ -27,7 +27,7 @@ Caches::Unit* caches_of(const Wave& w, const Region& region, uint64_t va) {
 }
 Caches::Way way(const Wave& w, const Instruction& s, const Region& region) {
   const doorbell::amd::Modifiers& mods = s.inst->mods;
-  return {compute_unit(w), mods.glc, w.context->gfx10() ? mods.dlc : mods.glc, region.caches_host()};
+  return {compute_unit(w), mods.glc, w.context->gfx10() ? mods.dlc : mods.glc, region.host_past_l2()};
 }
 // One lane's load. False if the wave stops for it.
 bool is_fresh(Wave& w, const Instruction& s, Caches::Unit& caches, const Region& region, uint32_t lane,
