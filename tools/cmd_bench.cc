@@ -205,6 +205,9 @@ const std::vector<Row>& rows() {
       {"emu", "memcpy", {1}, false, [](int t, const Options& o) { return child("emu_memcpy", t, o); },
        [](int t, const Options& o) { return child("emu_copy", t, o); },
        {{"emulated copy", "gb_per_s", "GB/s", true, 0.33}}},
+      {"emu", "memcpy", {1}, false, [](int t, const Options& o) { return child("emu_memcpy", t, o); },
+       [](int t, const Options& o) { return child("emu_copy_window", t, o); },
+       {{"the same where the host reads", "gb_per_s", "GB/s", true, 0.33}}},
       {"emu", nullptr, {1}, false, nullptr, emulated_start, {{"emu -- /bin/true", "ms", "ms", false, 50}}},
   };
   return table;
@@ -222,7 +225,8 @@ struct EmulatedChild { const char* name; Result<Figures> (*work)(); };
 const EmulatedChild kEmulated[] = {
     {"emu_valu",   bench::emulated_vector_instructions},
     {"emu_wmma",   bench::emulated_matrix_products},
-    {"emu_copy",   bench::emulated_copy},
+    {"emu_copy",   [] { return bench::emulated_copy(false); }},
+    {"emu_copy_window", [] { return bench::emulated_copy(true); }},
     {"emu_memcpy", bench::host_copy},
 };
 // clang-format on

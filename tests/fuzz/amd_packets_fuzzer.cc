@@ -1,7 +1,8 @@
 // libFuzzer target: rings of arbitrary bytes, and kernels of arbitrary bytes that they dispatch. Whatever
 // they hold, the engines answer with a packet executed, a wait or one line that names queue and packet; they
 // end, and touch nothing but the memory that is mapped (a heap block, so that the address sanitizer sees one
-// byte too many), whether the checks are on or off.
+// byte too many), whether the checks are on or off. With the checks, the memory is the host's, and the L2
+// holds what is stored there.
 //
 // Input: one byte for the kind of queue, the GPU and the checks, one for how far the doorbell is rung, then
 // memory from the ring on. Mapped addresses are dwords of the form 0x5a00xxxx in front of a zero, which
@@ -25,14 +26,16 @@ namespace {
 constexpr uint64_t base = 0x5a000000, arena_bytes = 64 << 10;
 constexpr uint64_t ring_bytes = 1024, queue_offset = 4096;  // from base
 
-// One for all inputs, because an address space is large; each starts it from zero.
+// One for all inputs, because an address space is large; each starts it from zero and leaves nothing held.
 struct Arena {
-  Arena() {
+  explicit Arena(bool hold) {
+    vm.hold_host_stores(hold);
     Region region;
     region.va = base;
     region.bytes = arena_bytes;
     region.host = bytes.get();
     region.access = access_all;
+    region.kind = MemoryKind::gtt;
     DOORBELL_CHECK(vm.map(region).ok(), "cannot map");
   }
   std::unique_ptr<std::byte[]> bytes = std::make_unique<std::byte[]>(arena_bytes);
@@ -66,7 +69,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto chips = gpus();
   int kind = (data[0] & 0x7f) % 3;
   const Gpu& gpu = chips[(data[0] & 0x7f) / 3 % chips.size()];
-  static Arena memory;
+  Strict strict;
+  bool lenient = (data[0] & 0x7f) / 3 / chips.size() % 2 != 0;
+  DOORBELL_CHECK(!lenient || strict.lenient("all").ok(), "no list of all checks");
+  static Arena held(true), plain(false);
+  Arena& memory = lenient ? plain : held;
   std::byte* arena = memory.bytes.get();
   std::memset(arena, 0, arena_bytes);
   std::memcpy(arena, data + 2, size - 2);
@@ -80,9 +87,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       DOORBELL_CHECK(dispatch.workgroup[i] != 0 && dispatch.grid[i] != 0, "an empty grid is launched");
     return run_briefly(gpu, memory.vm, dispatch, around);
   };
-  Strict strict;
-  bool lenient = (data[0] & 0x7f) / 3 / chips.size() % 2 != 0;
-  DOORBELL_CHECK(!lenient || strict.lenient("all").ok(), "no list of all checks");
   Commons machine(gpu, memory.vm, strict, std::move(hooks));
 
   QueueConfig config;
@@ -127,5 +131,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     }
   }
+  memory.vm.end_stores();
   return 0;
 }

@@ -29,7 +29,7 @@ struct Machine {
   std::vector<Mapping> memory;
   emulated::Dispatch dispatch;
 
-  Result<std::byte*> map(uint64_t va, size_t bytes) {
+  Result<std::byte*> map(uint64_t va, size_t bytes, bool window = false) {
     memory.push_back(TRY(map_anonymous(bytes)));
     emulated::Region region;
     region.va = va;
@@ -37,6 +37,8 @@ struct Machine {
     region.host = memory.back().data();
     region.access = emulated::access_all;
     region.fresh = true;
+    region.window = window;
+    vm.hold_host_stores(window);
     std::memset(region.host, 1, bytes);
     TRY(vm.map(region));
     return region.host;
@@ -77,6 +79,7 @@ struct Machine {
     for (int i = 0; i < 2; ++i) {
       double start = thread_seconds();
       emulated::Outcome outcome = emulated::run(gpu, vm, dispatch, {});
+      vm.write_back();
       taken = thread_seconds() - start;
       if (outcome.status != emulated::Outcome::Status::done) return error("{}", describe(outcome.fault));
     }
@@ -133,7 +136,7 @@ Result<Figures> emulated_matrix_products() {
   return Figures{{"gflops", 1e-9 * 2 * 16 * 16 * 16 * each * passes * waves / seconds}};
 }
 
-Result<Figures> emulated_copy() {
+Result<Figures> emulated_copy(bool window) {
   // Each workgroup of 256 copies 64 KiB, 4 KiB at a time.
   std::vector<std::string> lines = {"s_lshl_b32 s4, s4, 16", "v_lshl_add_u32 v0, v0, 4, s4"};
   for (int part = 0; part < 16; part += 4) {
@@ -149,8 +152,8 @@ Result<Figures> emulated_copy() {
   lines.emplace_back("s_endpgm");
   Machine m;
   TRY(m.load(lines, 24));
-  (void)TRY(m.map(from_address, copied));
-  (void)TRY(m.map(to_address, copied));
+  (void)TRY(m.map(from_address, copied, window));
+  (void)TRY(m.map(to_address, copied, window));
   double seconds = TRY(m.seconds(copied / 256, 256));
   return Figures{{"gb_per_s", 2e-9 * static_cast<double>(copied) / seconds}};
 }

@@ -12,8 +12,10 @@ namespace doorbell::bench {
 Result<Figures> emulated_vector_instructions();
 // V_WMMA_F32_16X16X16_F16, GFLOP/s.
 Result<Figures> emulated_matrix_products();
-// A kernel that copies, 16 bytes a lane at a time: GB/s read and written; and memcpy's.
-Result<Figures> emulated_copy();
+// A kernel that copies, 16 bytes a lane at a time: GB/s read and written, in memory of the card's that the
+// host has no window onto, or (what programs allocate) in memory of which the L2 holds what the host has to
+// wait for; and memcpy's.
+Result<Figures> emulated_copy(bool window);
 Result<Figures> host_copy();
 
 }  // namespace doorbell::bench
