@@ -120,6 +120,7 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
 }
 
 KfdProcess::~KfdProcess() {
+  find_lost_memory();
   // First whatever is at work: it may use memory of any card, and the events' page.
   for (auto& device : devices_) {
     processors_[device->index] = nullptr;

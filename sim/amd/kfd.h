@@ -83,6 +83,7 @@ class KfdProcess {
     bool host_is_ours = false;  // a mapping of the emulator's own
     bool fresh = false;
     bool shared = false;  // with other processes, or was
+    bool lost = false;    // the client has unmapped memory of its own that this is
     bool window = false;  // the host has mapped this memory of the card, or may at any time (PUBLIC)
     bool has_block = false;
     Block block;
@@ -138,7 +139,7 @@ class KfdProcess {
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);
   int svm_map(uint64_t start, SvmRange& range);
-  void svm_unmap(uint64_t start, uint64_t end);
+  void svm_unmap(uint64_t start, uint64_t end, bool lost = false);
   int svm_check(uint64_t start, uint64_t end);
   int svm_set(uint64_t start, uint64_t end, std::span<const doorbell::amd::kfd::SvmAttribute> attributes);
   int svm_get(uint64_t start, uint64_t end, std::span<doorbell::amd::kfd::SvmAttribute> attributes);
@@ -149,6 +150,9 @@ class KfdProcess {
   CommandProcessor& processor(Device& device);
   void fault(Device& device, uint32_t queue, const Fault& fault);
   bool arm(size_t card);
+  // The caller holds the mutex, and no queue's thread waits for it.
+  void lose_memory(uintptr_t start, uintptr_t end, bool gone);
+  void find_lost_memory();
 
   // One function per ioctl, in the order of their numbers.
   struct Row;

@@ -174,6 +174,7 @@ int KfdProcess::map_on(Buffer& buffer, Device& on) {
     }
   }
   buffer.mapped |= 1u << on.index;
+  buffer.lost = false;
   return 0;
 }
 
@@ -216,6 +217,7 @@ int KfdProcess::unmap_memory(kfd::MapMemory& args) {
   std::vector<uint32_t> ids;
   if (int error = read_devices(args, ids)) return error;
   std::lock_guard lock(mutex_);
+  find_lost_memory();
   if (!device(card_of(args.handle))) return -EINVAL;
   Buffer* mapped = buffer(args.handle);
   if (!mapped) return -ENOMEM;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "sim/amd/fault.h"
 #include "sim/amd/kfd.h"
@@ -48,6 +50,11 @@ CommandProcessor& KfdProcess::processor(Device& on) {
     hooks.interrupt = [this](uint32_t context) { events_.interrupt(context); };
     hooks.fault = [this, &on](uint32_t queue, const Fault& what) { fault(on, queue, what); };
     hooks.arm = [this, &on] { return arm(on.index); };
+    // Whoever holds the mutex may be waiting for the queue.
+    hooks.rung = [this] {
+      std::unique_lock lock(mutex_, std::try_to_lock);
+      if (lock) find_lost_memory();
+    };
     on.processor = std::make_unique<CommandProcessor>(*on.card.gpu, on.vm, resources_.machine().strict(),
                                                       std::move(hooks));
     on.processor->set_trap_handler(on.trap_base, on.trap_memory);
@@ -138,6 +145,7 @@ int KfdProcess::create_queue(kfd::CreateQueue& args) {
 
 int KfdProcess::destroy_queue(kfd::QueueId& args) {
   std::lock_guard lock(mutex_);
+  find_lost_memory();
   auto found = queues_.find(args.queue_id);
   if (found == queues_.end()) return -EINVAL;
   const Queue& queue = found->second;
@@ -245,26 +253,53 @@ void KfdProcess::doorbells_mapped(size_t card, void* address) {
   if (CommandProcessor* awake = processors_[card].load()) awake->wake();
 }
 
+// The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer. `gone`: so has the
+// client.
+void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, bool gone) {
+  svm_unmap(start, end, gone);
+  for (auto& on : devices_) {
+    for (auto& [id, buffer] : on->buffers) {
+      auto host = reinterpret_cast<uintptr_t>(buffer.host);
+      if (buffer.kind != MemoryKind::userptr || host >= end || start >= host + buffer.bytes) continue;
+      buffer.lost = true;
+      uintptr_t first = std::max<uintptr_t>(start, host),
+                last = std::min<uintptr_t>(end, host + buffer.bytes);
+      first = first / page_bytes * page_bytes;
+      last = (last + page_bytes - 1) / page_bytes * page_bytes;
+      for (auto& peer : devices_) {
+        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first, gone);
+      }
+    }
+  }
+}
+
+// Nobody hears of what the C library itself unmaps (free, realloc, the ends of threads).
+void KfdProcess::find_lost_memory() {
+  if (!uses_client_memory_) return;
+  std::vector<std::pair<uintptr_t, uintptr_t>> lost;
+  auto look = [&](uintptr_t start, uintptr_t end) {
+    if (user_has(start, end - start)) return;
+    for (uintptr_t at = start; at < end; at += page_bytes) {
+      if (user_has(at, page_bytes)) continue;
+      if (!lost.empty() && lost.back().second == at) lost.back().second += page_bytes;
+      else lost.emplace_back(at, at + page_bytes);
+    }
+  };
+  for (const auto& [start, range] : svm_)
+    if (range.mapped != 0) look(start, range.end);
+  for (auto& on : devices_)
+    for (const auto& [id, buffer] : on->buffers)
+      if (buffer.kind == MemoryKind::userptr && buffer.mapped != 0 && !buffer.lost)
+        look(reinterpret_cast<uintptr_t>(buffer.host),
+             reinterpret_cast<uintptr_t>(buffer.host) + buffer.bytes);
+  for (auto [start, end] : lost) lose_memory(start, end, true);
+}
+
 void KfdProcess::unmapping(const void* address, size_t bytes) {
   auto start = reinterpret_cast<uintptr_t>(address);
   if (uses_client_memory_) {
     std::lock_guard lock(mutex_);
-    svm_unmap(start, start + bytes);
-    for (auto& on : devices_) {
-      for (auto& [id, buffer] : on->buffers) {
-        auto host = reinterpret_cast<uintptr_t>(buffer.host);
-        if (buffer.kind != MemoryKind::userptr || host >= start + bytes || start >= host + buffer.bytes)
-          continue;
-        // The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer.
-        uintptr_t first = std::max<uintptr_t>(start, host),
-                  last = std::min<uintptr_t>(start + bytes, host + buffer.bytes);
-        first = first / page_bytes * page_bytes;
-        last = (last + page_bytes - 1) / page_bytes * page_bytes;
-        for (auto& peer : devices_) {
-          if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first);
-        }
-      }
-    }
+    lose_memory(start, start + bytes, false);
   }
   // What arm() protects must not be somebody else's memory by then.
   std::lock_guard lock(pages_mutex_);

@@ -57,7 +57,7 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
   return 0;
 }
 
-void KfdProcess::svm_unmap(uint64_t start, uint64_t end) {
+void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool lost) {
   start = start / page_bytes * page_bytes;
   end = (end + page_bytes - 1) / page_bytes * page_bytes;
   svm_split(start);
@@ -65,15 +65,15 @@ void KfdProcess::svm_unmap(uint64_t start, uint64_t end) {
   for (auto range = svm_.lower_bound(start); range != svm_.end() && range->first < end;
        range = svm_.erase(range)) {
     for (auto& on : devices_) {
-      if (range->second.mapped >> on->index & 1) on->vm.unmap(range->first, range->second.end - range->first);
+      if (range->second.mapped >> on->index & 1)
+        on->vm.unmap(range->first, range->second.end - range->first, lost);
     }
   }
 }
 
 // The whole range must be mapped by the client, and be no buffer of the GPU's.
 int KfdProcess::svm_check(uint64_t start, uint64_t end) {
-  long result = raw::call(SYS_msync, static_cast<long>(start), static_cast<long>(end - start), MS_ASYNC);
-  if (result == -ENOMEM) return -EFAULT;
+  if (!user_has(start, end - start)) return -EFAULT;
   for (auto& on : devices_) {
     for (auto& [id, buffer] : on->buffers) {
       if (buffer.va < end && start < buffer.va + buffer.va_bytes()) return -EADDRINUSE;

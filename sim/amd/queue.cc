@@ -132,7 +132,10 @@ void CommandProcessor::Impl::work(Queue& queue) {
       }
       queue.update.reset();
     }
-    if (uint64_t rung = take_doorbell(queue.doorbell); rung != nothing_rung) engine.ring_doorbell(rung);
+    if (uint64_t rung = take_doorbell(queue.doorbell); rung != nothing_rung) {
+      if (machine.hooks.rung) machine.hooks.rung();
+      engine.ring_doorbell(rung);
+    }
     Step step = Step::idle;
     uint64_t changes = machine.changes.load(std::memory_order_acquire);
     if (!queue.suspended.load() && !queue.dead.load()) {

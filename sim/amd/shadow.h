@@ -171,6 +171,8 @@ class Shadow {
     uint64_t bytes;
   };
   std::vector<Unreleased> end(std::byte* host, uint64_t bytes);
+  // These pages of the host's are there no longer: what was stored to them is nobody's.
+  void lose(const std::byte* host, uint64_t bytes);
 
  private:
   enum State : uint8_t { none, clean, dirty };

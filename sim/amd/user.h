@@ -39,6 +39,11 @@ inline bool copy_to_user(uint64_t user, const void* from, size_t bytes) {
   return detail::copy_user(user, const_cast<void*>(from), bytes, true);
 }
 
+// Whether all pages of a range, which starts on one, are mapped. Asks for no page, but for the mappings.
+inline bool user_has(uint64_t address, uint64_t bytes) {
+  return raw::call(SYS_msync, static_cast<long>(address), static_cast<long>(bytes), MS_ASYNC) != -ENOMEM;
+}
+
 // Brings in the pages of a range, as the kernel does before a GPU may use them: 0, or -EFAULT if one is
 // missing, or cannot be written where `writable` asks for it.
 inline int pin_user(uint64_t address, uint64_t bytes, bool writable) {

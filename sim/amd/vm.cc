@@ -99,7 +99,7 @@ Status Vm::map(const Region& region) {
   return success();
 }
 
-uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
+uint64_t Vm::unmap(uint64_t va, uint64_t bytes, bool lost) {
   if (bytes == 0 || va >> va_bits) return 0;
   uint64_t end = std::min(va + bytes, uint64_t{1} << va_bits);
   if (end < va) end = uint64_t{1} << va_bits;
@@ -138,7 +138,11 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
   if (gone.empty()) return 0;
   wait_for_readers(lock);
   lock.unlock();
-  for (const auto& old : gone) end_stores(*old, std::max(va, old->va), std::min(end, old->end()));
+  for (const auto& old : gone) {
+    uint64_t from = std::max(va, old->va), to = std::min(end, old->end());
+    if (!lost) end_stores(*old, from, to);
+    else if (old->shadow) old->shadow->lose(old->at(from), to - from);
+  }
   gone.clear();
   forget_shadows();
   return mapped;

@@ -100,8 +100,9 @@ class Vm {
   Status map(const Region& region);
   // Takes out [va, va + bytes), on page boundaries, and waits for readers. Regions that stick out are cut,
   // their rest stays mapped. Unmapped parts are ignored; returns how many bytes were mapped. Must not be
-  // called by a thread that has a reader online.
-  uint64_t unmap(uint64_t va, uint64_t bytes);
+  // called by a thread that has a reader online. `lost`: the host's memory is there no longer, and nothing
+  // can be written back.
+  uint64_t unmap(uint64_t va, uint64_t bytes, bool lost = false);
 
   // Whether the second-level cache holds what is stored to memory that the host reaches, if that is mapped
   // from now on. Before that, and by default, it does not.

@@ -174,6 +174,12 @@ class Faults(Hip):
                 child.terminate()
             self.assertEqual(child.wait(30), 128 + 15)
 
+    def test_memory_that_its_owner_has_freed_is_a_fault_of_the_kernel(self):
+        status, output, errors = self.run_them("freed")
+        self.assertEqual(status, 134, output + errors)
+        self.assertRegex(errors, r"emulated gfx1030: unmapped: AQL queue .*`global_store_dword.*not mapped")
+        self.assertRegex(errors, r"Memory access fault by GPU node-1")
+
     def test_a_kernel_that_gives_up_is_an_error_of_its_queue(self):
         status, _, errors = self.run_them("trap")
         self.assertEqual(status, 134, errors)

@@ -645,6 +645,66 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
   }
 }
 
+// The C library unmaps what is freed without asking anybody.
+TEST_F(Queues, MemoryThatItsOwnerHasFreedIsAFaultOfTheGpuAlone) {
+  namespace pm4 = doorbell::amd::pm4;
+  using doorbell::amd::high_dword, doorbell::amd::low_dword;
+  constexpr uint64_t pages = 4;
+  QueueParts parts(client, kfd::QueueType::pm4);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  // Far below all else, so that nothing else is mapped into the hole.
+  auto* owned = static_cast<std::byte*>(::mmap(reinterpret_cast<void*>(0x5a'0000'0000), pages * page,
+                                               PROT_READ | PROT_WRITE,
+                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+  ASSERT_NE(owned, MAP_FAILED);
+  auto va = reinterpret_cast<uint64_t>(owned);
+  uint64_t handle = 0, offset = va;
+  ASSERT_EQ(client.allocate(va, pages * page, alloc::userptr | rw, handle, &offset), 0);
+  ASSERT_EQ(client.map(handle), 0);
+  Shared fence(client, page);
+  *fence.at<uint32_t>() = 0;
+  uint64_t at = 0;
+  auto fill = [&](uint64_t to, uint32_t value) {
+    std::vector<uint32_t> words = {
+        pm4::Header::make(pm4::DMA_DATA, pm4::dma_data::dwords).word,
+        uint32_t{pm4::dma_data::dst_l2} << 20 | uint32_t{pm4::dma_data::src_data} << 29,
+        value,
+        0,
+        low_dword(to),
+        high_dword(to),
+        page,
+        pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word,
+        0x14 | 5 << 8,  // nothing is written back
+        uint32_t{pm4::release_mem::data32} << 29,
+        low_dword(fence.va),
+        high_dword(fence.va),
+        value,
+        0,
+        0};
+    std::memcpy(parts.ring.at<uint32_t>(at * 4), words.data(), words.size() * 4);
+    at += words.size();
+    std::atomic_ref(*parts.write.at<uint64_t>()).store(at);
+    *parts.doorbell(client) = at;
+    auto end = std::chrono::steady_clock::now() + 2s;
+    while (std::atomic_ref(*fence.at<uint32_t>()).load() != value && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(1ms);
+    return std::atomic_ref(*fence.at<uint32_t>()).load() == value;
+  };
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(fill(va + page, 1)) << "the cache holds a page";
+  ASSERT_EQ(::munmap(owned + page, 2 * page), 0);
+  EXPECT_TRUE(fill(va, 2)) << "what is left";
+  EXPECT_TRUE(fill(va + 3 * page, 3));
+  EXPECT_FALSE(fill(va + 2 * page, 4));
+  EXPECT_EQ(client.unmap(handle), 0);
+  EXPECT_EQ(owned[3 * page], std::byte{3});
+  ASSERT_EQ(::munmap(owned, page), 0);
+  ASSERT_EQ(::munmap(owned + 3 * page, page), 0);
+  std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("PM4 queue "), std::string::npos) << told;
+  EXPECT_NE(told.find(fmt::format("{:#x}", va + 2 * page)), std::string::npos) << told;
+}
+
 TEST_F(Queues, UpdatesAndMasksAreChecked) {
   QueueParts parts(client);
   ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -394,6 +395,20 @@ bool fault() {
   OK(hipDeviceSynchronize());
   return false;
 }
+// malloc() has so much mapped for itself, and free() unmaps it with nobody told.
+bool freed() {
+  const size_t bytes = 16 << 20;
+  int *memory = (int*)calloc(bytes, 1), *seen = nullptr;
+  OK(hipHostRegister(memory, bytes, hipHostRegisterDefault));
+  OK(hipHostGetDevicePointer((void**)&seen, memory, 0));
+  wild<<<1, 32>>>(seen);
+  OK(hipDeviceSynchronize());
+  HOLDS(memory[31] == 1);
+  free(memory);
+  wild<<<1, 32>>>(seen);
+  OK(hipDeviceSynchronize());
+  return false;
+}
 __global__ void give_up() { abort(); }
 bool trap() {
   give_up<<<1, 32>>>();
@@ -504,7 +519,7 @@ struct {
     {"atomics", atomics},       {"copies", copies},     {"events", events},     {"streams", streams},
     {"managed", managed},       {"printing", printing}, {"too_much", too_much}, {"limits", limits},
     {"host", host},             {"scratch", scratch},   {"peers", peers},       {"fault", fault},
-    {"trap", trap},             {"hang", hang},         {"released", released},
+    {"trap", trap},             {"hang", hang},         {"released", released}, {"freed", freed},
     {"cooperative", cooperative},
 };
 int main(int argc, char** argv) {

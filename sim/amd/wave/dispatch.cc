@@ -13,8 +13,7 @@
 //     no queue. A host that takes longer than that to release a kernel is wronged: --lenient hang is for it;
 //   - they poll, past the caches, memory that is coherent with the host: that is how kernels wait for the
 //     host. Never a hang; `polling` tells people after ten seconds.
-// A loop that counts as it waits never comes back to the same registers, and cannot be told from one that
-// computes.
+// A loop that stores something new in each round cannot be told from one that computes.
 //
 // Initial state of waves: LLVM "User Guide for AMDGPU Backend", Initial Kernel Execution State; the fields of
 // RSRC1 and RSRC2: compute_pgm_rsrc1, compute_pgm_rsrc2 there.
