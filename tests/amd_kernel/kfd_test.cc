@@ -652,8 +652,8 @@ TEST_F(Queues, MemoryThatItsOwnerHasFreedIsAFaultOfTheGpuAlone) {
   constexpr uint64_t pages = 4;
   QueueParts parts(client, kfd::QueueType::pm4);
   ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
-  // Far below all else, so that nothing else is mapped into the hole.
-  auto* owned = static_cast<std::byte*>(::mmap(reinterpret_cast<void*>(0x5a'0000'0000), pages * page,
+  // Far below all else, so that nothing else is mapped into the hole; above the sanitizers' shadow.
+  auto* owned = static_cast<std::byte*>(::mmap(reinterpret_cast<void*>(0x2000'0000'0000), pages * page,
                                                PROT_READ | PROT_WRITE,
                                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
   ASSERT_NE(owned, MAP_FAILED);
