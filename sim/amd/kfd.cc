@@ -120,7 +120,10 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
 }
 
 KfdProcess::~KfdProcess() {
-  find_lost_memory();
+  {
+    std::lock_guard lock(mutex_);  // queues may still look for the same
+    find_lost_memory();
+  }
   // First whatever is at work: it may use memory of any card, and the events' page.
   for (auto& device : devices_) {
     processors_[device->index] = nullptr;

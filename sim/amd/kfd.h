@@ -151,7 +151,7 @@ class KfdProcess {
   void fault(Device& device, uint32_t queue, const Fault& fault);
   bool arm(size_t card);
   // The caller holds the mutex, and no queue's thread waits for it.
-  void lose_memory(uintptr_t start, uintptr_t end, bool gone);
+  void lose_memory(uintptr_t start, uintptr_t end, bool lost);
   void find_lost_memory();
 
   // One function per ioctl, in the order of their numbers.

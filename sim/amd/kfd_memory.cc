@@ -239,6 +239,7 @@ int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
           buffer.kind == MemoryKind::userptr)
         continue;
       if (align(bytes) > buffer.bytes) return -EINVAL;
+      // Before the host's first look through it.
       if (buffer.kind == MemoryKind::vram && !std::exchange(buffer.window, true))
         for (auto& user : devices_)
           if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);

@@ -253,10 +253,10 @@ void KfdProcess::doorbells_mapped(size_t card, void* address) {
   if (CommandProcessor* awake = processors_[card].load()) awake->wake();
 }
 
-// The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer. `gone`: so has the
-// client.
-void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, bool gone) {
-  svm_unmap(start, end, gone);
+// The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer. `lost`: the client
+// has lost them already.
+void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, bool lost) {
+  svm_unmap(start, end, lost);
   for (auto& on : devices_) {
     for (auto& [id, buffer] : on->buffers) {
       auto host = reinterpret_cast<uintptr_t>(buffer.host);
@@ -267,7 +267,7 @@ void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, bool gone) {
       first = first / page_bytes * page_bytes;
       last = (last + page_bytes - 1) / page_bytes * page_bytes;
       for (auto& peer : devices_) {
-        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first, gone);
+        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first, lost);
       }
     }
   }
