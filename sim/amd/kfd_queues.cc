@@ -100,8 +100,11 @@ int KfdProcess::create_queue(kfd::CreateQueue& args) {
     if (args.ctl_stack_size != area.ctl_stack_bytes || args.ctx_save_restore_size < area.save_bytes)
       return -EINVAL;
     uint64_t bytes = uint64_t{args.ctx_save_restore_size} + area.debug_bytes;
-    if (!hold(args.ctx_save_restore_address, (bytes + page_bytes - 1) / page_bytes * page_bytes))
-      return -EINVAL;
+    bytes = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+    // Thunks from ROCm 5.5 on take it from the process's own memory, where the card has shared virtual
+    // memory.
+    if (Buffer* own = queue_buffer(*on, args.ctx_save_restore_address, bytes)) used.push_back(own);
+    else if (!svm_holds(args.ctx_save_restore_address, bytes, *on)) return -EINVAL;
   }
 
   auto of_card =

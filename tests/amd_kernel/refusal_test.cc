@@ -3,6 +3,7 @@
 // the files and functions that each row names.
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "driver/amd/abi/drm.h"
 #include "tests/amd_kernel/rig.h"
@@ -53,6 +54,23 @@ struct Case {
   int see(uint64_t start, uint64_t bytes = page) {
     return svm(start, bytes, kfd::svm_set_attr,
                {static_cast<uint32_t>(kfd::SvmAttributeType::access), gpu_id(0)});
+  }
+  // The save area is memory of the client's own: two ranges with these flags, and without the last bytes.
+  int queue_saved_in(uint32_t flags, uint64_t missing) {
+    QueueParts parts(client);
+    uint64_t bytes = (parts.area.save_bytes + parts.area.debug_bytes + page - 1) / page * page;
+    uint64_t memory = pages(PROT_READ | PROT_WRITE, bytes), first = bytes / page / 2 * page;
+    for (auto [start, end] : {std::pair{uint64_t{0}, first}, {first, bytes - missing}}) {
+      EXPECT_EQ(svm(memory + start, end - start, kfd::svm_set_attr,
+                    {static_cast<uint32_t>(kfd::SvmAttributeType::set_flags), flags}),
+                0);
+      EXPECT_EQ(see(memory + start, end - start), 0);
+    }
+    parts.args.ctx_save_restore_address = memory;
+    int result = client.call(kfd::create_queue, parts.args);
+    if (result == 0) { EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0); }
+    munmap(reinterpret_cast<void*>(memory), bytes);
+    return result;
   }
   uint32_t event(kfd::EventType type = kfd::EventType::signal) {
     kfd::CreateEvent args{};
@@ -345,6 +363,10 @@ constexpr Refusal refusals[] = {
     return c.svm(c.pages(), page, kfd::svm_set_attr, {c.bad ? 99u : static_cast<uint32_t>(kfd::SvmAttributeType::granularity), 9}); }},
   {"svm_for_no_gpu", EINVAL, "amdkfd/kfd_svm.c, svm_range_check_attr", [](Case& c) {
     return c.svm(c.pages(), page, kfd::svm_set_attr, {static_cast<uint32_t>(kfd::SvmAttributeType::access), c.bad ? no_gpu : gpu_id(0)}); }},
+  {"queue_saved_where_the_gpu_may_lose_it", EINVAL, "amdkfd/kfd_queue.c, kfd_queue_buffer_svm_get", [](Case& c) {
+    return c.queue_saved_in(c.bad ? uint32_t{kfd::svm_flag::gpu_executable} : uint32_t{kfd::svm_flag::gpu_always_mapped}, 0); }},
+  {"queue_saved_beyond_what_the_gpu_sees", EINVAL, "amdkfd/kfd_queue.c, kfd_queue_buffer_svm_get", [](Case& c) {
+    return c.queue_saved_in(kfd::svm_flag::gpu_always_mapped, c.bad ? page : 0); }},
   {"svm_over_a_buffer", EADDRINUSE, "amdkfd/kfd_svm.c, svm_range_check_vm", [](Case& c) {
     uint64_t memory = c.pages(), handle = 0;
     if (c.bad) {
