@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "hal/base/file.h"
 #include "sim/amd/dispatch.h"
@@ -44,6 +45,22 @@ enum LinkFlag : uint32_t { link_enabled = 1, link_non_coherent = 2 };
 constexpr std::string_view topology = "/sys/devices/virtual/kfd/kfd/topology";
 // GPUs sit behind CPU cores in the numbering of processors (kfd_crat.c, "simd_id_base").
 constexpr uint32_t first_simd_id = 0x80000000;
+
+// What IP discovery tells of the blocks that drivers in user space look up: hardware ids and names of Linux
+// amdgpu_discovery.c (soc15_hw_ip.h), base addresses of include/dimgrey_cavefish_ip_offset.h (RDNA2). They
+// hold for gfx11 as well: gc_11_0_0_offset.h, gc_11_5_0_offset.h, nbio_4_3_0_offset.h and
+// nbio_7_11_0_offset.h count from them.
+constexpr uint32_t graphics_bases[] = {0x1260, 0xa000, 0x1c000, 0x2402c00};
+constexpr uint32_t bus_bases[] = {0x0, 0x14, 0xd20, 0x10400, 0x241b000, 0x4040000};
+struct Ip {
+  uint32_t id;
+  std::string_view name;
+  uint8_t (Gpu::*version)[3];
+  std::span<const uint32_t> bases;
+};
+constexpr Ip ips[] = {{11, "GC", &Gpu::gc_ip, graphics_bases},
+                      {42, "SDMA0", &Gpu::sdma_ip, graphics_bases},
+                      {108, "NBIF", &Gpu::nbio_ip, bus_bases}};
 
 std::string slot(size_t card) { return fmt::format("0000:{:02x}:00.0", pci_bus(card)); }
 
@@ -256,12 +273,20 @@ void add_device(Tree& tree, const Machine& machine, size_t card) {
   tree.file(device + "/mem_info_gtt_total", fmt::format("{}\n", machine.system_memory));
   tree.link(device + "/subsystem", "../../../../bus/pci");
   tree.link(device + "/driver", "../../../../bus/pci/drivers/amdgpu");
-  // Hardware ids of the IP discovery table: GC 11, SDMA0 42, NBIO 108 (soc15_hw_ip.h).
-  for (auto [id, version] : {std::pair{11, gpu.gc_ip}, {42, gpu.sdma_ip}, {108, gpu.nbio_ip}}) {
-    std::string ip = fmt::format("{}/ip_discovery/die/0/{}/0", device, id);
+  for (const Ip& each : ips) {
+    const std::string die = device + "/ip_discovery/die/0", ip = fmt::format("{}/{}/0", die, each.id);
+    const auto& version = gpu.*each.version;
+    std::string bases;
+    for (uint32_t base : each.bases) bases += fmt::format("0x{:08X}\n", base);
+    tree.file(ip + "/hw_id", fmt::format("{}\n", each.id));
+    tree.file(ip + "/num_instance", "0\n");
     tree.file(ip + "/major", fmt::format("{}\n", version[0]));
     tree.file(ip + "/minor", fmt::format("{}\n", version[1]));
     tree.file(ip + "/revision", fmt::format("{}\n", version[2]));
+    tree.file(ip + "/harvest", "0x0\n");
+    tree.file(ip + "/num_base_addresses", fmt::format("{}\n", each.bases.size()));
+    tree.file(ip + "/base_addr", bases);
+    tree.link(fmt::format("{}/{}", die, each.name), fmt::format("{}", each.id));
   }
   tree.link(fmt::format("/sys/bus/pci/devices/{}", slot(card)), "../../../" + device.substr(5));
   tree.link(fmt::format("/sys/bus/pci/drivers/amdgpu/{}", slot(card)), "../../../../" + device.substr(5));

@@ -234,6 +234,24 @@ class Files(Case):
                                "/sys/devices/virtual/kfd/kfd/topology/nodes/1/gpu_id")]))
             """), ["17185"] * 3)
 
+    def test_ip_discovery_tells_versions_and_base_addresses(self):
+        """Registers' addresses are counted from these: the HDP flush at 0xd20 + 0x106 (nbio_4_3_0_offset.h, BASE_IDX 2), the
+        configuration space of PCIe at 0x1a340000 / 4 = 0x4040000 + 0x2890000 (BASE_IDX 5)."""
+        self.assertEqual(self.values("""
+            import json, os
+            root, result = "/sys/class/drm/renderD128/device/ip_discovery/die/0", {}
+            for name in ("GC", "SDMA0", "NBIF"):
+                ip = f"{root}/{name}/0"
+                read = lambda what: open(f"{ip}/{what}").read().split()
+                version = [int(read(part)[0]) for part in ("major", "minor", "revision")]
+                bases = [int(base, 16) for base in read("base_addr")]
+                same = os.path.samefile(ip, f"{root}/{read('hw_id')[0]}/0") and len(bases) == int(read("num_base_addresses")[0])
+                result[name] = [version, bases, same]
+            print(json.dumps(result))
+            """), {"GC": [[10, 3, 0], [0x1260, 0xa000, 0x1c000, 0x2402c00], True],
+                   "SDMA0": [[5, 2, 0], [0x1260, 0xa000, 0x1c000, 0x2402c00], True],
+                   "NBIF": [[3, 3, 1], [0, 0x14, 0xd20, 0x10400, 0x241b000, 0x4040000], True]})
+
     def test_the_topology_agrees_with_itself(self):
         found = self.values("""
             import json, os
