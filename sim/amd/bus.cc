@@ -40,6 +40,15 @@ void Bus::miss(uint64_t va, uint64_t bytes, Access access) {
   fault_.write = (access & access_write) != 0;
 }
 
+void Bus::miss_lost(uint64_t bytes, Access access) {
+  std::optional<uint64_t> at = reader_.vm().lost();
+  if (!at || failed()) return;
+  refuse_at(
+      Check::unmapped, *at,
+      fmt::format("{} of {} bytes: {}", access & access_write ? "write" : "read", bytes, Vm::lost_text));
+  fault_.write = (access & access_write) != 0;
+}
+
 const Region* Bus::locate(uint64_t& va, uint64_t bytes, Access access) {
   if (failed()) return nullptr;
   if (va % bytes != 0) {
@@ -59,7 +68,7 @@ const Region* Bus::locate(uint64_t& va, uint64_t bytes, Access access) {
 
 void Bus::read(uint64_t va, std::span<std::byte> to) {
   uint64_t missing = va;
-  if (!failed() && reader_.read(va, to, &missing)) return;
+  if (!failed() && reader_.read(va, to, &missing)) return still_there(to.size(), access_read);
   std::fill(to.begin(), to.end(), std::byte{0});
   miss(missing, va + to.size() - missing, access_read);
 }
@@ -99,6 +108,7 @@ bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
         if (!here || !there) return false;
       }
       move(*there, to + at, *here, from + at, part);
+      still_there(part, access_write);
     } else {
       const Region* here = stretch(from, access_read, part);
       const Region* there = here ? stretch(to, access_write, part) : nullptr;
@@ -106,6 +116,7 @@ bool Bus::copy(uint64_t to, uint64_t from, uint64_t bytes, const std::atomic<boo
       // An engine that reads ahead of its writes: a forward copy onto a later, overlapping range is garbage
       // on hardware too, memmove's answer is one of the possible ones.
       move(*there, to, *here, from, part);
+      still_there(part, access_write);
       from += part;
       to += part;
     }
@@ -134,6 +145,7 @@ void Bus::fill(uint64_t to, std::span<const std::byte> pattern, uint64_t bytes,
         for (uint64_t i = 0; i < part; ++i) target[i] = pattern[(done + i) % pattern.size()];
       }
     });
+    still_there(part, access_write);
     done += part;
     reader_.quiesce();
   }

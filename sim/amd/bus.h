@@ -52,6 +52,7 @@ class Bus {
       std::byte* host = region->at(va);
       if (region->shadow) host = region->shadow->fresh(host, sizeof(T));
       value = std::atomic_ref<T>(*reinterpret_cast<T*>(host)).load(std::memory_order_acquire);
+      still_there(sizeof(T), access_read);
     }
     return value;
   }
@@ -79,6 +80,12 @@ class Bus {
     return value;
   }
 
+  // After an access by other means, of that many bytes: it failed if the memory's owner had unmapped it.
+  void still_there(uint64_t bytes, Access access) {
+    if (lost_memory.at) [[unlikely]]
+      miss_lost(bytes, access);
+  }
+
   // Of any size. Ranges may not be mapped to their end: what comes before the hole is done, as by hardware.
   // `stop` ends them early. Overlapping ranges are copied from the low end up, or down with `backwards`. copy
   // returns whether it came to its end.
@@ -95,7 +102,9 @@ class Bus {
     auto apply = [&] { op(std::atomic_ref<T>(*reinterpret_cast<T*>(host))); };
     if (region->shadow) region->shadow->through(host, sizeof(T), apply);
     else apply();
+    still_there(sizeof(T), access);
   }
+  void miss_lost(uint64_t bytes, Access access);
   const Region* locate(uint64_t& va, uint64_t bytes, Access access);  // null: failed
   void miss(uint64_t va, uint64_t bytes, Access access);
   // The region of the longest stretch from va on with that access, at most `bytes`; null: failed.

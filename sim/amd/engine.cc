@@ -74,6 +74,9 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.authors = &authors;
   around.stop = &stop;
   machine.vm.refresh();
+  bus.purpose("second-level cache");
+  bus.still_there(page_bytes, access_read);
+  if (bus.failed()) return fail(packet, aql::error_invalid_packet);
   bus.offline();
   Outcome outcome = machine.hooks.launch ? machine.hooks.launch(dispatch, around)
                                          : run(machine.gpu, machine.vm, dispatch, around);

@@ -78,6 +78,8 @@ class Engine {
   // The release of system scope. The host is told afterwards, if at all: authors.tell().
   void write_back() {
     machine.vm.write_back();
+    bus.purpose("write-back of the second-level cache");
+    bus.still_there(page_bytes, access_write);
     authors.forget();
   }
   // Turns what the bus latched into the step's result. `packet` is its index in the queue's own units,

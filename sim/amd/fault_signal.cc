@@ -1,19 +1,27 @@
-// The handler of SIGSEGV.
+// The handler of SIGSEGV and SIGBUS.
 #include "sim/amd/fault_signal.h"
 
+#include <ucontext.h>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 
 #include "hal/base/result.h"
 #include "sim/amd/kernel.h"
+#include "sim/amd/lost.h"
 #include "sim/amd/raw.h"
 
 namespace doorbell::sim::amd {
 namespace {
 
 std::atomic<bool> catching{false};
-struct sigaction program_action = {};
+struct sigaction program_actions[std::size(fault_signals)] = {};
+struct sigaction& program_action(int signal) {
+  return program_actions[std::ranges::find(fault_signals, signal) - fault_signals];
+}
 std::array<std::atomic<EmulatedKernel*>, 64> kernels = {};
 
 // In the handler, system calls themselves: where the door stands before the C library's names, it takes what
@@ -32,8 +40,8 @@ void set_mask(int how, const sigset_t& mask, sigset_t* before) {
 }
 
 void act_as_program(int signal, siginfo_t* info, void* context) {
-  struct sigaction action = program_action;
-  if (action.sa_flags & SA_RESETHAND) program_action.sa_handler = SIG_DFL;
+  struct sigaction action = program_action(signal);
+  if (action.sa_flags & SA_RESETHAND) program_action(signal).sa_handler = SIG_DFL;
   bool has_handler =
       (action.sa_flags & SA_SIGINFO) || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
   if (!has_handler) {
@@ -54,18 +62,22 @@ void act_as_program(int signal, siginfo_t* info, void* context) {
   set_mask(SIG_SETMASK, before, nullptr);
 }
 
+bool ours(int signal, const siginfo_t& info, const ucontext_t& context) {
+  if (info.si_code <= 0) return false;  // somebody sent it
+  bool touching = lost_memory.touching != 0, doorbell = signal == SIGSEGV && info.si_code == SEGV_ACCERR;
+  bool write = context.uc_mcontext.gregs[REG_ERR] & 2;  // of the page fault's error code
+  for (auto& slot : kernels) {
+    EmulatedKernel* kernel = slot.load();
+    if (!kernel) continue;
+    if (doorbell && kernel->doorbell_fault(info.si_addr)) return true;
+    if (touching && kernel->memory_fault(info.si_addr, write, signal == SIGBUS)) return true;
+  }
+  return false;
+}
+
 void on_fault(int signal, siginfo_t* info, void* context) {
   int saved = errno;
-  if (info->si_code == SEGV_ACCERR) {
-    for (auto& slot : kernels) {
-      EmulatedKernel* kernel = slot.load();
-      if (kernel && kernel->doorbell_fault(info->si_addr)) {
-        errno = saved;
-        return;
-      }
-    }
-  }
-  act_as_program(signal, info, context);
+  if (!ours(signal, *info, *static_cast<const ucontext_t*>(context))) act_as_program(signal, info, context);
   errno = saved;
 }
 
@@ -79,20 +91,22 @@ void catch_faults(EmulatedKernel* kernel) {
     if (!placed) placed = slot.compare_exchange_strong(none, kernel);
   }
   DOORBELL_CHECK(placed, "more than {} emulated machines in one process", kernels.size());
-  struct sigaction present = {};
-  sigaction(SIGSEGV, nullptr, &present);
-  if ((present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_fault) return;
-  // Also if somebody has come before us since: his handler is the program's now.
-  program_action = present;
-  catching = true;
-  struct sigaction action = {};
-  action.sa_sigaction = on_fault;
-  // SA_NODEFER: the program's own handler may ring a doorbell.
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
-  sigaction(SIGSEGV, &action, nullptr);
+  for (int signal : fault_signals) {
+    struct sigaction present = {};
+    sigaction(signal, nullptr, &present);
+    if ((present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_fault) continue;
+    // Also if somebody has come before us since: his handler is the program's now.
+    program_action(signal) = present;
+    catching = true;
+    struct sigaction action = {};
+    action.sa_sigaction = on_fault;
+    // SA_NODEFER: the program's own handler may ring a doorbell.
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
+    sigaction(signal, &action, nullptr);
+  }
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGSEGV);
+  for (int signal : fault_signals) sigaddset(&set, signal);
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
@@ -104,10 +118,11 @@ void release_faults(EmulatedKernel* kernel) {
 }
 
 bool catching_faults() noexcept { return catching; }
+bool catches(int signal) noexcept { return catching && std::ranges::count(fault_signals, signal) != 0; }
 
-void replace_program_action(const struct sigaction* action, struct sigaction* old) noexcept {
-  struct sigaction before = program_action;
-  if (action) program_action = *action;
+void replace_program_action(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
+  struct sigaction before = program_action(signal);
+  if (action) program_action(signal) = *action;
   if (old) *old = before;
 }
 

@@ -199,6 +199,7 @@ intptr_t EmulatedKernel::mmap(void* address, size_t bytes, int protection, int f
   if (refused < 0) return refused;
   if (flags & MAP_FIXED) unmapping(address, bytes);
   intptr_t result = host_kernel().mmap(address, bytes, protection, flags, fd, offset);
+  if (flags & MAP_FIXED) mapped(address, bytes);
   if (refused == 0 && (result >= 0 || result < -4095))
     mapped(reinterpret_cast<void*>(result), bytes, fd, offset);
   return result;
@@ -209,8 +210,17 @@ int EmulatedKernel::munmap(void* address, size_t bytes) {
   return host_kernel().munmap(address, bytes);
 }
 
-void EmulatedKernel::unmapping(const void* address, size_t bytes) {
-  if (KfdProcess* own = process_.load()) own->unmapping(address, bytes);
+void EmulatedKernel::unmapping(const void* address, size_t bytes, int protection) {
+  if (KfdProcess* own = process_.load()) own->unmapping(address, bytes, protection);
+}
+
+void EmulatedKernel::mapped(const void* address, size_t bytes) {
+  if (KfdProcess* own = process_.load()) own->mapped(address, bytes);
+}
+
+bool EmulatedKernel::memory_fault(const void* address, bool write, bool beyond_file) noexcept {
+  KfdProcess* own = process_.load();
+  return own && own->memory_fault(address, write, beyond_file);
 }
 
 bool EmulatedKernel::doorbell_fault(const void* address) noexcept {

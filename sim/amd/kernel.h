@@ -8,6 +8,7 @@
 // What does not belong to the emulated machine is the host's.
 #pragma once
 
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -45,10 +46,14 @@ class EmulatedKernel final : public Kernel {
   // `from`.
   void duplicated(int from, int to);
   void forget(int fd);
-  // Before memory of the client's goes away.
-  void unmapping(const void* address, size_t bytes);
+  // Before memory of the client's goes away, or may be used for this only (PROT_*).
+  void unmapping(const void* address, size_t bytes, int protection = PROT_NONE);
+  // After that, where something is there again.
+  void mapped(const void* address, size_t bytes);
   // From a signal handler: true if the page was a sleeping doorbell, which now takes stores.
   bool doorbell_fault(const void* address) noexcept;
+  // See KfdProcess::memory_fault().
+  bool memory_fault(const void* address, bool write, bool beyond_file) noexcept;
   // Why a mapping of this descriptor would be refused: 0 or -errno. 1 if the descriptor is none of ours.
   int check_map(int fd, size_t bytes, uint64_t offset);
   // After the client has mapped one of our descriptors.

@@ -103,6 +103,7 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
   if (!process->file_ || ftruncate(process->file_.get(), static_cast<off_t>(kfd_file::bytes)) != 0) {
     return error("cannot create the memory of an emulated /dev/kfd: {}", std::strerror(errno));
   }
+  process->stand_ins_.reserve(256);
   const Machine& machine = resources.machine();
   for (size_t card = 0; card < machine.cards.size(); ++card) {
     auto device = std::make_unique<Device>();

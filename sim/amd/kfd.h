@@ -60,8 +60,14 @@ class KfdProcess {
   // door reports here, and is retried. mapped() and unmapped() may come at any time; doorbell_fault() comes
   // from a signal handler and is true if the page was a doorbell of ours.
   void doorbells_mapped(size_t card, void* address);
-  void unmapping(const void* address, size_t bytes);
+  // What will be allowed there from now on (PROT_*).
+  void unmapping(const void* address, size_t bytes, int protection);
+  // After that, where something is there again.
+  void mapped(const void* address, size_t bytes);
   bool doorbell_fault(const void* address) noexcept;
+  // From the handler on a thread that touches memory for the GPU (lost.h), which has met a page that is not
+  // there, or not for that: true if it was one of the client's, and the access can be tried again.
+  bool memory_fault(const void* address, bool write, bool beyond_file) noexcept;
 
   // True if `fd` is a render node, and of which card. Set by the owner of descriptors, used by ACQUIRE_VM.
   using RenderNode = bool (*)(void* owner, int fd, size_t& card, uint64_t& file);
@@ -139,7 +145,7 @@ class KfdProcess {
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);
   int svm_map(uint64_t start, SvmRange& range);
-  void svm_unmap(uint64_t start, uint64_t end, bool lost = false);
+  void svm_unmap(uint64_t start, uint64_t end);
   int svm_check(uint64_t start, uint64_t end);
   int svm_set(uint64_t start, uint64_t end, std::span<const doorbell::amd::kfd::SvmAttribute> attributes);
   int svm_get(uint64_t start, uint64_t end, std::span<doorbell::amd::kfd::SvmAttribute> attributes);
@@ -151,8 +157,9 @@ class KfdProcess {
   void fault(Device& device, uint32_t queue, const Fault& fault);
   bool arm(size_t card);
   // The caller holds the mutex, and no queue's thread waits for it.
-  void lose_memory(uintptr_t start, uintptr_t end, bool lost);
+  void lose_memory(uintptr_t start, uintptr_t end, int protection);
   void find_lost_memory();
+  void publish_client_memory();
 
   // One function per ioctl, in the order of their numbers.
   struct Row;
@@ -216,6 +223,17 @@ class KfdProcess {
   std::map<uint32_t, Queue> queues_;
   std::map<uint64_t, SvmRange> svm_;  // by first address
   std::atomic<bool> uses_client_memory_{false};
+  // For memory_fault(): what GPUs see of the client's memory, and the pages that it has put there or opened.
+  // Whoever holds the mutex touches no memory of the client's.
+  struct StandIn {
+    uintptr_t page;
+    int protection;      // before; nothing_mapped if there was nothing
+    std::byte* content;  // before, if it can be stored to now
+  };
+  static constexpr int nothing_mapped = -1;
+  std::mutex client_mutex_;
+  std::vector<std::pair<uintptr_t, uintptr_t>> client_memory_;
+  std::vector<StandIn> stand_ins_;
   std::vector<Fd> smi_listeners_;
   uint64_t event_page_handle_ = 0;
   bool has_event_page_ = false;

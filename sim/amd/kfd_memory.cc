@@ -143,6 +143,7 @@ int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
   args.handle = made.handle;
   args.mmap_offset = mmap_offset;
   on->buffers.emplace(id, made);
+  if (made.kind == MemoryKind::userptr) publish_client_memory();
   return 0;
 }
 
@@ -153,7 +154,9 @@ int KfdProcess::free_memory(kfd::FreeMemory& args) {
   if (!old) return -EINVAL;
   if (old->mapped != 0) return -EBUSY;
   give_back(*old);
+  bool clients = old->kind == MemoryKind::userptr;
   devices_[old->card]->buffers.erase(static_cast<uint32_t>(args.handle));
+  if (clients) publish_client_memory();
   return 0;
 }
 

@@ -51,7 +51,7 @@ CommandProcessor& KfdProcess::processor(Device& on) {
     hooks.fault = [this, &on](uint32_t queue, const Fault& what) { fault(on, queue, what); };
     hooks.arm = [this, &on] { return arm(on.index); };
     // Whoever holds the mutex may be waiting for the queue.
-    hooks.rung = [this] {
+    hooks.find_lost = [this] {
       std::unique_lock lock(mutex_, std::try_to_lock);
       if (lock) find_lost_memory();
     };
@@ -256,22 +256,21 @@ void KfdProcess::doorbells_mapped(size_t card, void* address) {
   if (CommandProcessor* awake = processors_[card].load()) awake->wake();
 }
 
-// The GPU loses these pages, as it does when an MMU notifier has revoked a user pointer. `lost`: the client
-// has lost them already.
-void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, bool lost) {
-  svm_unmap(start, end, lost);
+// The GPU loses what the client has lost: ranges page by page, but buffers as a whole, for Linux maps none of
+// their pages if it cannot have all (amdgpu_amdkfd_gpuvm.c, update_invalid_user_pages and
+// validate_invalid_user_pages).
+void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, int protection) {
+  // A range stays one whatever the protection of its pages.
+  if (protection == PROT_NONE) svm_unmap(start, end);
   for (auto& on : devices_) {
     for (auto& [id, buffer] : on->buffers) {
       auto host = reinterpret_cast<uintptr_t>(buffer.host);
       if (buffer.kind != MemoryKind::userptr || host >= end || start >= host + buffer.bytes) continue;
+      int needed = PROT_READ | (buffer.flags & kfd::alloc::writable ? PROT_WRITE : 0);
+      if ((protection & needed) == needed) continue;
       buffer.lost = true;
-      uintptr_t first = std::max<uintptr_t>(start, host),
-                last = std::min<uintptr_t>(end, host + buffer.bytes);
-      first = first / page_bytes * page_bytes;
-      last = (last + page_bytes - 1) / page_bytes * page_bytes;
-      for (auto& peer : devices_) {
-        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va + (first - host), last - first, lost);
-      }
+      for (auto& peer : devices_)
+        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va, buffer.va_bytes());
     }
   }
 }
@@ -295,15 +294,105 @@ void KfdProcess::find_lost_memory() {
       if (buffer.kind == MemoryKind::userptr && buffer.mapped != 0 && !buffer.lost)
         look(reinterpret_cast<uintptr_t>(buffer.host),
              reinterpret_cast<uintptr_t>(buffer.host) + buffer.bytes);
-  for (auto [start, end] : lost) lose_memory(start, end, true);
+  std::vector<StandIn> stand_ins;
+  {
+    std::lock_guard lock(client_mutex_);
+    stand_ins = stand_ins_;
+  }
+  for (const StandIn& one : stand_ins) lost.emplace_back(one.page, one.page + page_bytes);
+  for (auto [start, end] : lost) {
+    for (auto& on : devices_) on->vm.lose(reinterpret_cast<std::byte*>(start), end - start);
+    lose_memory(start, end, PROT_NONE);
+  }
+  // No GPU comes there again. What the client has put in their place meanwhile is no longer in the list.
+  std::lock_guard lock(client_mutex_);
+  std::erase_if(stand_ins_, [&](const StandIn& one) {
+    if (std::ranges::find(stand_ins, one.page, &StandIn::page) == stand_ins.end()) return false;
+    auto* page = reinterpret_cast<void*>(one.page);
+    if (one.content) {
+      copy_to_user(one.page, one.content, page_bytes);
+      raw::unmap(one.content, page_bytes);
+    }
+    if (one.protection == nothing_mapped) raw::unmap(page, page_bytes);
+    else raw::protect(page, page_bytes, one.protection);
+    return true;
+  });
 }
 
-void KfdProcess::unmapping(const void* address, size_t bytes) {
+void KfdProcess::publish_client_memory() {
+  std::vector<std::pair<uintptr_t, uintptr_t>> all;
+  for (const auto& [start, range] : svm_)
+    if (range.mapped != 0) all.emplace_back(start, range.end);
+  for (const auto& on : devices_) {
+    for (const auto& [id, buffer] : on->buffers) {
+      auto host = reinterpret_cast<uintptr_t>(buffer.host);
+      if (buffer.kind == MemoryKind::userptr) all.emplace_back(host, host + buffer.bytes);
+    }
+  }
+  std::lock_guard lock(client_mutex_);
+  client_memory_.swap(all);
+}
+
+bool KfdProcess::memory_fault(const void* address, bool write, bool beyond_file) noexcept {
+  auto page = reinterpret_cast<uintptr_t>(address) / page_bytes * page_bytes;
+  std::lock_guard lock(client_mutex_);
+  if (std::ranges::none_of(client_memory_,
+                           [&](const auto& range) { return page >= range.first && page < range.second; }))
+    return false;
+  // Behind the end of a file, which the client has cut short, nothing is lost by a page of zeroes for good.
+  long placed =
+      raw::call(SYS_mmap, static_cast<long>(page), page_bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | (beyond_file ? MAP_FIXED : MAP_FIXED_NOREPLACE), -1, 0);
+  StandIn first{page, nothing_mapped, nullptr};
+  auto known = std::ranges::find(stand_ins_, page, &StandIn::page);
+  StandIn& stand_in = known == stand_ins_.end() ? first : *known;  // opened before for loads only
+  auto* at = reinterpret_cast<std::byte*>(page);
+  if (placed == -EEXIST) {
+    if (can_pin() && pin_user(page, page_bytes, write) == 0) return true;  // the client has mapped it again
+    std::byte any;
+    if (known == stand_ins_.end()) first.protection = copy_from_user(&any, page, 1) ? PROT_READ : PROT_NONE;
+    placed = raw::protect(at, page_bytes, write ? PROT_READ | PROT_WRITE : PROT_READ);
+    if (placed == 0 && write) stand_in.content = raw::reserve(page_bytes);
+    if (stand_in.content) std::memcpy(stand_in.content, at, page_bytes);
+  }
+  if (placed < 0 && placed > -4096) return false;
+  lost_memory.at = static_cast<const std::byte*>(address);
+  // The memory of the list is there already: the thread may hold the allocator's locks. What does not fit
+  // stays.
+  if (!beyond_file && known == stand_ins_.end() && stand_ins_.size() < stand_ins_.capacity())
+    stand_ins_.push_back(first);
+  return true;
+}
+
+// What a GPU had lost and can have again, it has again (update_invalid_user_pages).
+void KfdProcess::mapped(const void* address, size_t bytes) {
+  if (!uses_client_memory_) return;
+  auto start = reinterpret_cast<uintptr_t>(address);
+  std::lock_guard lock(mutex_);
+  for (auto& on : devices_) {
+    for (auto& [id, buffer] : on->buffers) {
+      auto host = reinterpret_cast<uintptr_t>(buffer.host);
+      if (!buffer.lost || host >= start + bytes || start >= host + buffer.bytes) continue;
+      if (!user_has(host, buffer.bytes) || pin_user(host, buffer.bytes, buffer.flags & kfd::alloc::writable))
+        continue;
+      uint32_t wanted = std::exchange(buffer.mapped, 0);
+      for (auto& peer : devices_)
+        if (wanted >> peer->index & 1) map_on(buffer, *peer);
+      buffer.lost = false;
+    }
+  }
+}
+
+void KfdProcess::unmapping(const void* address, size_t bytes, int protection) {
   auto start = reinterpret_cast<uintptr_t>(address);
   if (uses_client_memory_) {
     std::lock_guard lock(mutex_);
-    lose_memory(start, start + bytes, false);
+    lose_memory(start, start + bytes, protection);
+    std::lock_guard client(client_mutex_);
+    std::erase_if(stand_ins_,
+                  [&](const StandIn& one) { return one.page >= start && one.page < start + bytes; });
   }
+  if (protection & PROT_READ) return;
   // What arm() protects must not be somebody else's memory by then.
   std::lock_guard lock(pages_mutex_);
   for (DoorbellPage& page : pages_) {

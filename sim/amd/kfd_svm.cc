@@ -57,7 +57,7 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
   return 0;
 }
 
-void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool lost) {
+void KfdProcess::svm_unmap(uint64_t start, uint64_t end) {
   start = start / page_bytes * page_bytes;
   end = (end + page_bytes - 1) / page_bytes * page_bytes;
   svm_split(start);
@@ -65,10 +65,10 @@ void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool lost) {
   for (auto range = svm_.lower_bound(start); range != svm_.end() && range->first < end;
        range = svm_.erase(range)) {
     for (auto& on : devices_) {
-      if (range->second.mapped >> on->index & 1)
-        on->vm.unmap(range->first, range->second.end - range->first, lost);
+      if (range->second.mapped >> on->index & 1) on->vm.unmap(range->first, range->second.end - range->first);
     }
   }
+  publish_client_memory();
 }
 
 // The whole range must be mapped by the client, and be no buffer of the GPU's.
@@ -127,7 +127,9 @@ int KfdProcess::svm_set(uint64_t start, uint64_t end, std::span<const kfd::SvmAt
         case Type::granularity: range.granularity = std::min(attribute.value, 0x3fu); break;
       }
     }
-    if (int error = svm_map(at, range)) return error;
+    int error = svm_map(at, range);
+    publish_client_memory();
+    if (error) return error;
     at = range.end;
   }
   return 0;

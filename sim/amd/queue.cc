@@ -113,6 +113,7 @@ std::thread CommandProcessor::Impl::start(const char* name, Body&& body) {
   std::thread thread([name, body = std::forward<Body>(body)] {
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1000);  // ns: sleeps of microseconds are meant
+    Touching memory;
     body();
   });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -133,7 +134,7 @@ void CommandProcessor::Impl::work(Queue& queue) {
       queue.update.reset();
     }
     if (uint64_t rung = take_doorbell(queue.doorbell); rung != nothing_rung) {
-      if (machine.hooks.rung) machine.hooks.rung();
+      if (machine.hooks.find_lost) machine.hooks.find_lost();
       engine.ring_doorbell(rung);
     }
     Step step = Step::idle;
@@ -221,6 +222,7 @@ void CommandProcessor::Impl::stand(Queue& queue, Step why) {
   engine.bus.online();
   engine.write_back();
   engine.bus.offline();
+  if (machine.hooks.find_lost) machine.hooks.find_lost();
   if (machine.hooks.fault) machine.hooks.fault(queue.id, engine.fault);
 }
 

@@ -80,8 +80,9 @@ struct Hooks {
   // Write-protects the doorbell page, wherever clients have mapped it. False if it could not: then the
   // watcher looks now and then, as it does if this is empty.
   std::function<bool()> arm;
-  // A queue's thread comes to packets that a doorbell announces; none of its accesses is under way.
-  std::function<void()> rung;
+  // Looks for memory that its owner has unmapped: a queue's thread comes to packets that a doorbell
+  // announces, or its queue has faulted. None of its accesses is under way.
+  std::function<void()> find_lost;
   // How long a packet may wait before `stalled` says so.
   std::chrono::nanoseconds stalled_after = std::chrono::seconds(10);
   // Runs the waves of a dispatch. Empty: run() of sim/amd/dispatch.h.

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -40,18 +41,26 @@ inline int close(int fd) { return static_cast<int>(call(SYS_close, fd)); }
 inline long write(int fd, const void* data, size_t bytes) {
   return call(SYS_write, fd, pointer(data), static_cast<long>(bytes));
 }
+namespace detail {
+// Mappings of the emulator's own lie apart from those that Linux places by itself, from the top down: what
+// the client has unmapped, and a GPU may still know, must not become ours. Each address is given once.
+inline std::atomic<uint64_t> next_place{0x4000'0000'0000};
+inline std::byte* place(size_t bytes, int flags, int fd, uint64_t offset) {
+  uint64_t unit = bytes < 2 << 20 ? 4096 : 2 << 20;  // large pages
+  uint64_t at = next_place.fetch_add((bytes + 4095) / 4096 * 4096 + unit);
+  at = (at + unit - 1) / unit * unit;
+  long result = call(SYS_mmap, static_cast<long>(at), static_cast<long>(bytes), PROT_READ | PROT_WRITE,
+                     flags | MAP_NORESERVE, fd, static_cast<long>(offset));
+  return result < 0 && result > -4096 ? nullptr : reinterpret_cast<std::byte*>(result);
+}
+}  // namespace detail
+
 // Shared, readable and writable; null on failure.
 inline std::byte* map(size_t bytes, int fd, uint64_t offset) {
-  long result = call(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_NORESERVE, fd, static_cast<long>(offset));
-  return result < 0 && result > -4096 ? nullptr : reinterpret_cast<std::byte*>(result);
+  return detail::place(bytes, MAP_SHARED, fd, offset);
 }
 // Zeroes of one's own, which take memory where they are written; null on failure.
-inline std::byte* reserve(size_t bytes) {
-  long result = call(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return result < 0 && result > -4096 ? nullptr : reinterpret_cast<std::byte*>(result);
-}
+inline std::byte* reserve(size_t bytes) { return detail::place(bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
 inline void unmap(void* address, size_t bytes) {
   call(SYS_munmap, pointer(address), static_cast<long>(bytes));
 }

@@ -44,16 +44,20 @@ inline bool user_has(uint64_t address, uint64_t bytes) {
   return raw::call(SYS_msync, static_cast<long>(address), static_cast<long>(bytes), MS_ASYNC) != -ENOMEM;
 }
 
+// Whether pin_user() can tell: Linux 5.14.
+inline bool can_pin() {
+  static const bool supported = [] {
+    alignas(4096) static std::byte own[4096];
+    return raw::advise(own, sizeof(own), MADV_POPULATE_READ) == 0;
+  }();
+  return supported;
+}
+
 // Brings in the pages of a range, as the kernel does before a GPU may use them: 0, or -EFAULT if one is
 // missing, or cannot be written where `writable` asks for it.
 inline int pin_user(uint64_t address, uint64_t bytes, bool writable) {
-  constexpr int populate_read = 22, populate_write = 23;  // linux/mman.h, since Linux 5.14
-  static const bool supported = [] {
-    alignas(4096) static std::byte own[4096];
-    return raw::advise(own, sizeof(own), populate_read) == 0;
-  }();
-  if (!supported) return 0;
-  int advice = writable ? populate_write : populate_read;
+  if (!can_pin()) return 0;
+  int advice = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
   return raw::advise(reinterpret_cast<void*>(address), bytes, advice) == 0 ? 0 : -EFAULT;
 }
 

@@ -78,6 +78,7 @@ void Vm::place(uint64_t begin, uint64_t end, const Region* region) {
 }
 
 Status Vm::map(const Region& region) {
+  Touching memory;
   if (region.bytes == 0 || region.va % page_bytes || region.bytes % page_bytes) {
     return error("GPU mapping {}: not whole pages of {} bytes", text(region), page_bytes);
   }
@@ -99,7 +100,8 @@ Status Vm::map(const Region& region) {
   return success();
 }
 
-uint64_t Vm::unmap(uint64_t va, uint64_t bytes, bool lost) {
+uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
+  Touching memory;
   if (bytes == 0 || va >> va_bits) return 0;
   uint64_t end = std::min(va + bytes, uint64_t{1} << va_bits);
   if (end < va) end = uint64_t{1} << va_bits;
@@ -138,11 +140,7 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes, bool lost) {
   if (gone.empty()) return 0;
   wait_for_readers(lock);
   lock.unlock();
-  for (const auto& old : gone) {
-    uint64_t from = std::max(va, old->va), to = std::min(end, old->end());
-    if (!lost) end_stores(*old, from, to);
-    else if (old->shadow) old->shadow->lose(old->at(from), to - from);
-  }
+  for (const auto& old : gone) { end_stores(*old, std::max(va, old->va), std::min(end, old->end())); }
   gone.clear();
   forget_shadows();
   return mapped;
@@ -200,24 +198,34 @@ std::shared_ptr<Shadow> Vm::shadow_of(const Region& region) {
 }
 
 void Vm::write_back() {
+  Touching memory;
   if (!holds_) return;
   std::lock_guard lock(shadows_mutex_);
   for (const auto& shadow : shadows_) shadow->write_back();
 }
 
 void Vm::refresh() {
+  Touching memory;
   if (!holds_) return;
   std::lock_guard lock(shadows_mutex_);
   for (const auto& shadow : shadows_) shadow->refresh();
 }
 
 void Vm::share(const std::byte* host, uint64_t bytes) {
+  Touching memory;
   std::lock_guard lock(shadows_mutex_);
   for (const auto& shadow : shadows_)
     if (shadow->overlaps(host, bytes)) shadow->stop();
 }
 
+void Vm::lose(const std::byte* host, uint64_t bytes) {
+  std::lock_guard lock(shadows_mutex_);
+  for (const auto& shadow : shadows_)
+    if (shadow->overlaps(host, bytes)) shadow->lose(host, bytes);
+}
+
 void Vm::end_stores() {
+  Touching memory;
   for (const Region& region : regions()) end_stores(region, region.va, region.end());
 }
 
@@ -243,6 +251,15 @@ void Vm::end_stores(const Region& region, uint64_t from, uint64_t to) {
         lost.bytes, lost.bytes == 1 ? "" : "s");
     report_(lint);
   }
+}
+
+// Its first address on the GPU; that of the host where nothing maps it any longer.
+uint64_t Vm::address_of(const std::byte* host) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& region : regions_)
+    if (host >= region->host && host < region->host + region->bytes)
+      return region->va + static_cast<uint64_t>(host - region->host);
+  return reinterpret_cast<uint64_t>(host);
 }
 
 std::vector<Region> Vm::regions() const {
@@ -318,6 +335,7 @@ bool Vm::Reader::write(uint64_t va, std::span<const std::byte> from, uint64_t* m
 }
 
 bool Vm::read(uint64_t va, std::span<std::byte> to, uint64_t* missing) {
+  Touching memory;
   Reader reader(*this);
   reader.online();
   bool whole = reader.read(va, to, missing);
@@ -326,6 +344,7 @@ bool Vm::read(uint64_t va, std::span<std::byte> to, uint64_t* missing) {
 }
 
 bool Vm::write(uint64_t va, std::span<const std::byte> from, uint64_t* missing) {
+  Touching memory;
   Reader reader(*this);
   reader.online();
   bool whole = reader.write(va, from, missing);

@@ -28,12 +28,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hal/base/result.h"
 #include "sim/amd/fault.h"
+#include "sim/amd/lost.h"
 #include "sim/amd/shadow.h"
 
 namespace doorbell::sim::amd {
@@ -100,9 +103,8 @@ class Vm {
   Status map(const Region& region);
   // Takes out [va, va + bytes), on page boundaries, and waits for readers. Regions that stick out are cut,
   // their rest stays mapped. Unmapped parts are ignored; returns how many bytes were mapped. Must not be
-  // called by a thread that has a reader online. `lost`: the host's memory is there no longer, and nothing
-  // can be written back.
-  uint64_t unmap(uint64_t va, uint64_t bytes, bool lost = false);
+  // called by a thread that has a reader online.
+  uint64_t unmap(uint64_t va, uint64_t bytes);
 
   // Whether the second-level cache holds what is stored to memory that the host reaches, if that is mapped
   // from now on. Before that, and by default, it does not.
@@ -118,6 +120,8 @@ class Vm {
   void end_stores();
   // Other processes store to this memory from now on.
   void share(const std::byte* host, uint64_t bytes);
+  // These pages of the host's are there no longer: what was stored to them is nobody's.
+  void lose(const std::byte* host, uint64_t bytes);
   // The host has a window onto this memory of the card from now on. Must not be called by a thread that has a
   // reader online.
   void open_window(const std::byte* host, uint64_t bytes);
@@ -179,12 +183,21 @@ class Vm {
   // How an address misses, for messages: "not mapped (256 bytes after vram [0x..., 0x...))", "mapped
   // read-only" ...
   [[nodiscard]] std::string explain(uint64_t va, uint64_t bytes, Access access) const;
+  // Where the calling thread has met memory that its owner had unmapped, if it has since the last call.
+  [[nodiscard]] std::optional<uint64_t> lost() const {
+    if (!lost_memory.at) [[likely]]
+      return std::nullopt;
+    return address_of(take_lost());
+  }
+  // What to say of that.
+  static constexpr std::string_view lost_text = "its owner has unmapped it";
 
  private:
   struct Node;
   using Slot = std::atomic<uintptr_t>;  // 0, a Region* with bit 0 set, or a Node*
 
   [[nodiscard]] const Region* find(uint64_t va) const;
+  [[nodiscard]] uint64_t address_of(const std::byte* host) const;
   std::shared_ptr<Shadow> shadow_of(const Region& region);
   void forget_shadows();
   void end_stores(const Region& region, uint64_t from, uint64_t to);

@@ -7,8 +7,9 @@
 // empty files there, which only stat() sees.
 //
 // Doorbells. A store to a sleeping doorbell page faults; the handler of SIGSEGV wakes the GPU and returns,
-// and the store is retried. Programs that handle SIGSEGV themselves are called for their own faults as if
-// nobody stood before them, and nobody may block the signal: on silicon a doorbell never faults.
+// and the store is retried. The GPU's threads fault on memory that the program has unmapped behind our back
+// (SIGSEGV, SIGBUS). Programs that handle these signals themselves are called for their own faults as if
+// nobody stood before them, and nobody may block them: on silicon a doorbell never faults.
 //
 // Processes. A child starts without an emulated kernel of its own, as a child of a KFD client does; its
 // parent's /dev/kfd is of no use to it. A program that is started by exec finds the door by LD_PRELOAD.
@@ -79,7 +80,7 @@ Function real(const char* name) {
 const sigset_t* without_fault(int how, const sigset_t* set, sigset_t& copy) {
   if (!set || inside || how == SIG_UNBLOCK || !amd::catching_faults()) return set;
   copy = *set;
-  sigdelset(&copy, SIGSEGV);
+  for (int signal : amd::fault_signals) sigdelset(&copy, signal);
   return &copy;
 }
 
@@ -524,6 +525,10 @@ void* mmap_any(void* address, size_t bytes, int flags, int fd, off_t offset, Pas
     if (flags & MAP_FIXED) here->unmapping(address, bytes);
   }
   void* result = pass_on();
+  if (here && (flags & MAP_FIXED)) {
+    Inside guard;
+    here->mapped(address, bytes);
+  }
   if (refused == 0 && result != MAP_FAILED) {
     Inside guard;
     on->mapped(result, bytes, fd, static_cast<uint64_t>(offset));
@@ -549,17 +554,29 @@ EXPORT int munmap(void* address, size_t bytes) noexcept {
   return REAL(munmap)(address, bytes);
 }
 
+EXPORT int mprotect(void* address, size_t bytes, int protection) noexcept {
+  EmulatedKernel* here = inside ? nullptr : current.load(std::memory_order_acquire);
+  if (here) {
+    Inside guard;
+    here->unmapping(address, bytes, protection);
+  }
+  int result = REAL(mprotect)(address, bytes, protection);
+  if (here) {
+    Inside guard;
+    here->mapped(address, bytes);
+  }
+  return result;
+}
+
 //---------------------------------------------------------------------------------------------- signals
 
 EXPORT int sigaction(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
-  if (signal != SIGSEGV || inside || !doorbell::sim::amd::catching_faults())
-    return REAL(sigaction)(signal, action, old);
-  doorbell::sim::amd::replace_program_action(action, old);
+  if (inside || !doorbell::sim::amd::catches(signal)) return REAL(sigaction)(signal, action, old);
+  doorbell::sim::amd::replace_program_action(signal, action, old);
   return 0;
 }
 EXPORT sighandler_t signal(int number, sighandler_t handler) noexcept {
-  if (number != SIGSEGV || inside || !doorbell::sim::amd::catching_faults())
-    return REAL(signal)(number, handler);
+  if (inside || !doorbell::sim::amd::catches(number)) return REAL(signal)(number, handler);
   struct sigaction action = {}, old = {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;

@@ -180,6 +180,20 @@ class Faults(Hip):
         self.assertRegex(errors, r"emulated gfx1030: unmapped: AQL queue .*`global_store_dword.*not mapped")
         self.assertRegex(errors, r"Memory access fault by GPU node-1")
 
+    def test_memory_that_its_owner_frees_meanwhile_is_a_fault_of_the_kernel(self):
+        ways = {"loads": ("load_dword", 5), "stores": ("store_dword", 0), "adds": ("atomic_add", 0), "waves": ("load_dword", 0),
+                "scalars": ("s_load_dword", None)}
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for (way, (row, lane)), (status, output, errors) in zip(
+                    ways.items(), pool.map(lambda way: self.run_them("freeing_" + way), ways)):
+                with self.subTest(way):
+                    self.assertEqual(status, 134, output + errors)
+                    at = "" if lane is None else f"lane {lane}, "
+                    self.assertRegex(errors, r"emulated gfx1030: unmapped: AQL queue .*, packet \d+, kernel .*, "
+                                             rf"workgroup 0,0,0 wave 0, {at}address 0x[0-9a-f]+, "
+                                             rf"pc 0x[0-9a-f]+ `\w*{row}.*its owner has unmapped it")
+                    self.assertRegex(errors, r"Memory access fault by GPU node-1")
+
     def test_a_kernel_that_gives_up_is_an_error_of_its_queue(self):
         status, _, errors = self.run_them("trap")
         self.assertEqual(status, 134, errors)

@@ -1,5 +1,6 @@
 // /dev/kfd: what it answers, and what it refuses with which errno.
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -645,64 +646,171 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
   }
 }
 
-// The C library unmaps what is freed without asking anybody.
-TEST_F(Queues, MemoryThatItsOwnerHasFreedIsAFaultOfTheGpuAlone) {
-  namespace pm4 = doorbell::amd::pm4;
-  using doorbell::amd::high_dword, doorbell::amd::low_dword;
-  constexpr uint64_t pages = 4;
-  QueueParts parts(client, kfd::QueueType::pm4);
-  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
-  // Far below all else, so that nothing else is mapped into the hole; above the sanitizers' shadow.
-  auto* owned = static_cast<std::byte*>(::mmap(reinterpret_cast<void*>(0x2000'0000'0000), pages * page,
-                                               PROT_READ | PROT_WRITE,
-                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
-  ASSERT_NE(owned, MAP_FAILED);
-  auto va = reinterpret_cast<uint64_t>(owned);
-  uint64_t handle = 0, offset = va;
-  ASSERT_EQ(client.allocate(va, pages * page, alloc::userptr | rw, handle, &offset), 0);
-  ASSERT_EQ(client.map(handle), 0);
-  Shared fence(client, page);
-  *fence.at<uint32_t>() = 0;
-  uint64_t at = 0;
-  auto fill = [&](uint64_t to, uint32_t value) {
-    std::vector<uint32_t> words = {
-        pm4::Header::make(pm4::DMA_DATA, pm4::dma_data::dwords).word,
-        uint32_t{pm4::dma_data::dst_l2} << 20 | uint32_t{pm4::dma_data::src_data} << 29,
-        value,
-        0,
-        low_dword(to),
-        high_dword(to),
-        page,
-        pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word,
-        0x14 | 5 << 8,  // nothing is written back
-        uint32_t{pm4::release_mem::data32} << 29,
-        low_dword(fence.va),
-        high_dword(fence.va),
-        value,
-        0,
-        0};
+// Memory of one's own, far below all else, so that nothing else is mapped into a hole; above the sanitizers'
+// shadow. Mapped and unmapped as the C library does it: nobody is asked.
+struct Owned {
+  static constexpr uint64_t pages = 4;
+  explicit Owned(int file = -1)
+      : memory(static_cast<std::byte*>(
+            ::mmap(reinterpret_cast<void*>(0x2000'0000'0000), pages * page, PROT_READ | PROT_WRITE,
+                   (file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | MAP_FIXED_NOREPLACE, file, 0))) {
+    EXPECT_NE(memory, MAP_FAILED);
+  }
+  ~Owned() { ::munmap(memory, pages * page); }
+  [[nodiscard]] uint64_t va() const { return reinterpret_cast<uint64_t>(memory); }
+  std::byte* memory;
+};
+
+// A PM4 queue that fills memory of the client's from its L2, and tells a fence when it has.
+struct Filler {
+  explicit Filler(Client& client_) : client(client_) {
+    EXPECT_EQ(client.call(kfd::create_queue, parts.args), 0);
+    doorbell = parts.doorbell(client);
+    kfd::CreateEvent args{};
+    args.event_type = static_cast<uint32_t>(kfd::EventType::memory);
+    EXPECT_EQ(client.call(kfd::create_event, args), 0);
+    event = args.event_id;
+    *fence.at<uint32_t>() = *fence.at<uint32_t>(4) = 0;
+  }
+  void give(Owned& owned, bool svm) {
+    if (svm) {
+      kfd_svm(owned.va(), Owned::pages * page);
+      return;
+    }
+    uint64_t offset = owned.va();
+    ASSERT_EQ(client.allocate(owned.va(), Owned::pages * page, alloc::userptr | rw, handle, &offset), 0);
+    ASSERT_EQ(client.map(handle), 0);
+  }
+  void kfd_svm(uint64_t start, uint64_t bytes) {
+    struct {
+      kfd::Svm head;
+      kfd::SvmAttribute attributes[2];
+    } args{{start, bytes, kfd::svm_set_attr, 2},
+           {{static_cast<uint32_t>(kfd::SvmAttributeType::access), gpu_id(0)},
+            {static_cast<uint32_t>(kfd::SvmAttributeType::clear_flags), kfd::svm_flag::coherent}}};
+    constexpr uint32_t size_at = 16;
+    ASSERT_EQ(
+        client.os().ioctl(
+            client.fd, (kfd::svm.request & ~(0x3fffu << size_at)) | uint32_t{sizeof args} << size_at, &args),
+        0);
+  }
+  // `waits`: before that, until the host has stored the value behind the fence.
+  void start(uint64_t to, uint32_t value, bool waits = false, uint32_t release = 0) {
+    namespace pm4 = doorbell::amd::pm4;
+    using doorbell::amd::high_dword, doorbell::amd::low_dword;
+    std::vector<uint32_t> words;
+    if (waits)
+      words = {pm4::Header::make(pm4::WAIT_REG_MEM, pm4::wait_reg_mem::dwords).word,
+               uint32_t{pm4::wait_reg_mem::equal} | 1 << 4,
+               low_dword(fence.va + 4),
+               high_dword(fence.va + 4),
+               value,
+               ~0u,
+               4};
+    words.insert(
+        words.end(),
+        {pm4::Header::make(pm4::DMA_DATA, pm4::dma_data::dwords).word,
+         uint32_t{pm4::dma_data::dst_l2} << 20 | uint32_t{pm4::dma_data::src_data} << 29, value, 0,
+         low_dword(to), high_dword(to), page,
+         pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word, 0x14 | 5 << 8 | release,
+         uint32_t{pm4::release_mem::data32} << 29, low_dword(fence.va), high_dword(fence.va), value, 0, 0});
     std::memcpy(parts.ring.at<uint32_t>(at * 4), words.data(), words.size() * 4);
     at += words.size();
     std::atomic_ref(*parts.write.at<uint64_t>()).store(at);
-    *parts.doorbell(client) = at;
-    auto end = std::chrono::steady_clock::now() + 2s;
+    *doorbell = at;
+  }
+  bool ends(uint32_t value) {
+    auto end = std::chrono::steady_clock::now() + 10s;
     while (std::atomic_ref(*fence.at<uint32_t>()).load() != value && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(1ms);
     return std::atomic_ref(*fence.at<uint32_t>()).load() == value;
-  };
-  testing::internal::CaptureStderr();
-  EXPECT_TRUE(fill(va + page, 1)) << "the cache holds a page";
-  ASSERT_EQ(::munmap(owned + page, 2 * page), 0);
-  EXPECT_TRUE(fill(va, 2)) << "what is left";
-  EXPECT_TRUE(fill(va + 3 * page, 3));
-  EXPECT_FALSE(fill(va + 2 * page, 4));
-  EXPECT_EQ(client.unmap(handle), 0);
-  EXPECT_EQ(owned[3 * page], std::byte{3});
-  ASSERT_EQ(::munmap(owned, page), 0);
-  ASSERT_EQ(::munmap(owned + 3 * page, page), 0);
-  std::string told = testing::internal::GetCapturedStderr();
-  EXPECT_NE(told.find("PM4 queue "), std::string::npos) << told;
-  EXPECT_NE(told.find(fmt::format("{:#x}", va + 2 * page)), std::string::npos) << told;
+  }
+  // The page of the memory fault that comes, or 0.
+  uint64_t faults() {
+    kfd::EventData data{};
+    data.event_id = event;
+    kfd::WaitEvents args{reinterpret_cast<uint64_t>(&data), 1, 1, 10'000, 99};
+    EXPECT_EQ(client.call(kfd::wait_events, args), 0);
+    return args.wait_result == kfd::wait_complete ? data.memory_exception.va : 0;
+  }
+  bool fill(uint64_t to, uint32_t value) {
+    start(to, value);
+    return ends(value);
+  }
+  Client& client;
+  QueueParts parts{client, kfd::QueueType::pm4};
+  Shared fence{client, page};
+  volatile uint64_t* doorbell = nullptr;
+  uint32_t event = 0;
+  uint64_t handle = 0, at = 0;
+};
+
+// The C library unmaps what is freed without asking anybody. Linux takes the whole of a buffer from the GPU
+// then; of a range, what is gone.
+TEST_F(Queues, MemoryThatItsOwnerHasFreedIsAFaultOfTheGpuAlone) {
+  for (bool svm : {false, true}) {
+    SCOPED_TRACE(svm);
+    Client own;
+    own.acquire();
+    Filler filler(own);
+    Owned owned;
+    filler.give(owned, svm);
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(filler.fill(owned.va() + page, 1)) << "the cache holds a page";
+    ASSERT_EQ(::munmap(owned.memory + page, 2 * page), 0);
+    if (svm) { EXPECT_TRUE(filler.fill(owned.va() + 3 * page, 3)) << "what is left"; }
+    uint64_t lost = owned.va() + (svm ? 2 : 3) * page;
+    filler.start(lost, 4);
+    EXPECT_EQ(filler.faults(), lost);
+    if (!svm) { EXPECT_EQ(own.unmap(filler.handle), 0); }
+    std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("unmapped: PM4 queue "), std::string::npos) << told;
+    EXPECT_NE(told.find(fmt::format("{:#x}", lost)), std::string::npos) << told;
+  }
+}
+
+// The same while the GPU is about to store there: Linux stops the queues until it has taken the memory away.
+TEST_F(Queues, MemoryThatItsOwnerTakesAwayMeanwhileIsAFaultOfTheGpuAlone) {
+  enum class Way { unmapped, protected_from_stores, protected_whole, cut_short, svm, held };
+  for (Way way : {Way::unmapped, Way::protected_from_stores, Way::protected_whole, Way::cut_short, Way::svm,
+                  Way::held}) {
+    SCOPED_TRACE(static_cast<int>(way));
+    Client own;
+    own.acquire();
+    Filler filler(own);
+    Fd file(memfd_create("owned", MFD_CLOEXEC));
+    ASSERT_EQ(ftruncate(file.get(), Owned::pages * page), 0);
+    Owned owned(way == Way::cut_short ? file.get() : -1);
+    filler.give(owned, way == Way::svm);
+    uint64_t last = owned.va() + 3 * page;
+    testing::internal::CaptureStderr();
+    ASSERT_TRUE(filler.fill(owned.va(), 1));
+    if (way == Way::held) { ASSERT_TRUE(filler.fill(last, 2)); }
+    filler.start(last, 3, true, doorbell::amd::pm4::release_mem::gcr_gl2_wb);
+    // The packet waits; it was read, and the doorbell with it.
+    while (std::atomic_ref(*filler.parts.read.at<uint32_t>()).load() == 0) std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(20ms);
+    switch (way) {
+      case Way::protected_from_stores: ASSERT_EQ(::mprotect(owned.memory, 4 * page, PROT_READ), 0); break;
+      case Way::protected_whole: ASSERT_EQ(::mprotect(owned.memory, 4 * page, PROT_NONE), 0); break;
+      case Way::cut_short: ASSERT_EQ(ftruncate(file.get(), page), 0); break;
+      default: ASSERT_EQ(::munmap(owned.memory + 3 * page, page), 0);
+    }
+    std::atomic_ref(*filler.fence.at<uint32_t>(4)).store(3);
+    EXPECT_EQ(filler.faults(), last);
+    EXPECT_NE(std::atomic_ref(*filler.fence.at<uint32_t>()).load(), 3u);
+    std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("unmapped: PM4 queue "), std::string::npos) << told;
+    EXPECT_NE(told.find(fmt::format("{:#x}", last)), std::string::npos) << told;
+    EXPECT_NE(told.find("its owner has unmapped it"), std::string::npos) << told;
+    // Nothing of the emulator's stays there.
+    std::byte any{};
+    iovec here{&any, 1}, there{owned.memory + 3 * page, 1};
+    ssize_t readable = way == Way::protected_from_stores ? 1 : -1;
+    if (way != Way::cut_short) { EXPECT_EQ(process_vm_readv(getpid(), &here, 1, &there, 1, 0), readable); }
+    EXPECT_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), way == Way::cut_short ? 1 : -1);
+    if (way == Way::protected_from_stores) { EXPECT_EQ(owned.memory[3 * page + 9], std::byte{0}); }
+  }
 }
 
 TEST_F(Queues, UpdatesAndMasksAreChecked) {

@@ -409,6 +409,39 @@ bool freed() {
   OK(hipDeviceSynchronize());
   return false;
 }
+// The same, but the kernel is at work when the memory goes. It meets the host by two words that stay.
+enum Touch { loads, stores, adds, loads_whole_waves, loads_scalars };
+template <Touch touch>
+__global__ void meets(int* memory, volatile int* words, int* out) {
+  if (threadIdx.x == 0) words[0] = 1;
+  while (words[1] == 0) __builtin_amdgcn_s_sleep(1);
+  if (touch == loads) *out = threadIdx.x == 5 ? memory[threadIdx.x] : 0;
+  if (touch == stores) memory[threadIdx.x] = 1;
+  if (touch == adds) atomicAdd(&memory[threadIdx.x], 1);
+  if (touch == loads_whole_waves) out[threadIdx.x] = memory[threadIdx.x];
+  if (touch == loads_scalars) {
+    int scalar;
+    asm volatile("s_load_dword %0, %1, 0x0\n\ts_waitcnt lgkmcnt(0)" : "=s"(scalar) : "s"(memory));
+    *out = scalar;
+  }
+}
+template <Touch touch>
+bool freeing() {
+  const size_t bytes = 16 << 20;
+  int *memory = (int*)calloc(bytes, 1), *seen = nullptr, *out = nullptr;
+  volatile int* words = nullptr;
+  OK(hipHostMalloc((void**)&words, 8, hipHostMallocCoherent));
+  OK(hipMalloc(&out, 256));
+  words[0] = words[1] = 0;
+  OK(hipHostRegister(memory, bytes, hipHostRegisterDefault));
+  OK(hipHostGetDevicePointer((void**)&seen, memory, 0));
+  meets<touch><<<1, 32>>>(seen, words, out);
+  while (words[0] == 0) usleep(1000);
+  free(memory);
+  words[1] = 1;
+  OK(hipDeviceSynchronize());
+  return false;
+}
 __global__ void give_up() { abort(); }
 bool trap() {
   give_up<<<1, 32>>>();
@@ -520,6 +553,11 @@ struct {
     {"managed", managed},       {"printing", printing}, {"too_much", too_much}, {"limits", limits},
     {"host", host},             {"scratch", scratch},   {"peers", peers},       {"fault", fault},
     {"trap", trap},             {"hang", hang},         {"released", released}, {"freed", freed},
+    {"freeing_loads", freeing<loads>},
+    {"freeing_stores", freeing<stores>},
+    {"freeing_adds", freeing<adds>},
+    {"freeing_waves", freeing<loads_whole_waves>},
+    {"freeing_scalars", freeing<loads_scalars>},
     {"cooperative", cooperative},
 };
 int main(int argc, char** argv) {

@@ -296,10 +296,17 @@ bool CodeCache::still(const Vm::Reader& reader, Code& code) const {
 
 Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missing& missing) {
   auto known = at_.find(pc);
+  auto lost = [&] {
+    std::optional<uint64_t> at = reader.vm().lost();
+    if (at) missing = {Missing::fetch, *at, std::string(Vm::lost_text)};
+    return at.has_value();
+  };
   if (known != at_.end()) {
     Code& code = *known->second;
     if (code.block.checked == epoch_) return &code.block;
-    if (still(reader, code)) {
+    bool same = still(reader, code);
+    if (lost()) return nullptr;
+    if (same) {
       code.block.checked = epoch_;
       code.fetched = fetched_;
       return &code.block;
@@ -325,6 +332,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missin
       const Region* region = reader.find(at + have, 4, access_execute);
       if (!region) break;
       std::memcpy(word + have, region->seen(at + have, 4), 4);
+      if (lost()) return nullptr;
       have += 4;
     }
     if (have == 0) {

@@ -419,6 +419,11 @@ bool turn(Job& job, Resident& group, Context& context, Look* look = nullptr) {
     } else {
       seen.stop = execute(w, slice);
     }
+    // What no instruction has asked for by itself.
+    if (std::optional<uint64_t> at = context.reader.vm().lost(); at && seen.stop != Stop::fault && w.block)
+      if (!violates_at(w, *w.block->instructions, Check::unmapped, std::string(Vm::lost_text), no_lane, *at,
+                       false))
+        seen.stop = Stop::fault;
     switch (seen.stop) {
       case Stop::none:
       case Stop::yield: break;

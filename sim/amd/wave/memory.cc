@@ -102,6 +102,32 @@ std::byte* reach(Wave& w, const Instruction& s, int lane, uint64_t va, uint64_t 
   return nullptr;
 }
 
+// False if the wave stops because the memory that the access has reached is no longer there. `at` and `exec`
+// are of one lane, or of the wave's.
+static bool missed(Wave& w, const Instruction& s, const uint64_t* at, uint64_t exec, unsigned bytes,
+                   bool write) {
+  uint64_t va = w.context->reader.vm().lost().value_or(0);
+  int lane = no_lane;
+  // Whole pages are lost; copies of them begin elsewhere than the lanes do.
+  for (uint64_t left = exec; left && lane == no_lane; left &= left - 1) {
+    int one = std::countr_zero(left);
+    if (at[one] / page_bytes > va / page_bytes || (at[one] + bytes - 1) / page_bytes < va / page_bytes)
+      continue;
+    lane = one;
+    va = std::max(at[one], va / page_bytes * page_bytes);
+  }
+  return violates_at(w, s, Check::unmapped,
+                     fmt::format("{} of {}: {}", write ? "store" : "load", bytes_text(bytes), Vm::lost_text),
+                     lane, va, write);
+}
+bool still_there(Wave& w, const Instruction& s, int lane, uint64_t va, unsigned bytes, bool write) {
+  if (!lost_memory.at) [[likely]]
+    return true;
+  uint64_t at[64] = {};
+  if (lane != no_lane) at[lane] = va;
+  return missed(w, s, at, lane == no_lane ? 0 : uint64_t{1} << lane, bytes, write);
+}
+
 bool load(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes, uint32_t* to,
           uint32_t& known) {
   bool stop = false;
@@ -118,6 +144,7 @@ bool load(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned bytes
         for (unsigned i = 0; i < bytes; i += 4) {
           if (hole(*region, at.address + i)) known &= ~(1u << i / 4);
         }
+        if (!still_there(w, s, l, at.address, bytes, false)) return false;
       }
       break;
     }
@@ -166,6 +193,7 @@ bool store(Wave& w, const Instruction& s, uint32_t lane, Where at, unsigned byte
         put(at.address, to.at, from, bytes);
         if (Caches::Unit* caches = caches_of(w, *region, at.address))
           caches->store(way(w, s, *region), at.address, to.at, bytes, false);
+        if (!still_there(w, s, l, at.address, bytes, true)) return false;
       }
       break;
     case Space::scratch: {
@@ -257,6 +285,7 @@ bool atomic(Wave& w, const Instruction& s, const Transfer& t, uint32_t lane, Whe
   if (at.space == Space::global) {
     if (Caches::Unit* caches = caches_of(w, *region, at.address))
       caches->store(way(w, s, *region), at.address, to.at, t.bytes, true);
+    return still_there(w, s, l, at.address, t.bytes, true);
   }
   return true;
 }
@@ -386,7 +415,10 @@ Fast global_vector(Wave& w, const Instruction& s, const Transfer& t, const uint6
   if (suspect && region->fresh) return Fast::slow;
   if (t.what == Do::load) loaded(w, vgpr, (t.bytes + 3u) / 4, exec);
   Caches::Unit* caches = caches_of(w, *region, bounds.low);
-  return !caches || show(w, s, t, at, exec, bounds, *region, *caches) ? Fast::done : Fast::stopped;
+  if (caches && !show(w, s, t, at, exec, bounds, *region, *caches)) return Fast::stopped;
+  if (lost_memory.at && !missed(w, s, at, exec, t.bytes, t.what == Do::store)) [[unlikely]]
+    return Fast::stopped;
+  return Fast::done;
 }
 
 Fast lds_vector(Wave& w, const Transfer& t, const uint64_t* at, uint64_t exec, uint32_t vgpr,

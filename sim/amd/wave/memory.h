@@ -38,6 +38,8 @@ bool addresses(Wave&, const Instruction&, const Transfer&, Addresses&);
 // it.
 std::byte* reach(Wave&, const Instruction&, int lane, uint64_t va, uint64_t bytes, bool write, bool& stop,
                  const Region** which = nullptr);
+// After an access. False if the wave stops for it: the memory's owner has unmapped it meanwhile.
+bool still_there(Wave&, const Instruction&, int lane, uint64_t va, unsigned bytes, bool write);
 // True if the aligned dword at `va` and a neighbour of it are marked as never written.
 bool hole(const Region& region, uint64_t va);
 // Scratch is interleaved by dwords: dword i of every lane lies together.

@@ -42,6 +42,7 @@ bool scalar_load(Wave& w, const Instruction& s) {
       for (unsigned i = 0; i < inside; ++i) {
         if (hole(*region, address + 4 * i)) known &= ~(1u << i);
       }
+      if (!still_there(w, s, no_lane, address, inside * 4, false)) return false;
     }
   }
   for (unsigned i = 0; i < dwords; ++i) {
