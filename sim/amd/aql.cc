@@ -322,9 +322,12 @@ Step AqlQueue::kernel_dispatch() {
   if (packet.kernel_object % 64 != 0)
     return refuse(Check::packet_alignment, aql::error_invalid_code,
                   fmt::format("the kernel descriptor {:#x} is not on 64 bytes", packet.kernel_object));
-  if (packet.kernarg_address % 16 != 0)
+  // hsa.h promises compilers 16 bytes; the processor passes the address on unlooked at, and hosts that
+  // promise 8 work (tinygrad's AQL queues). Scalar loads ignore bits 0 and 1 (RDNA3 ISA 8.1), so off a dword
+  // all is wrong.
+  if (packet.kernarg_address % 4 != 0)
     return refuse(Check::packet_alignment, aql::error_invalid_packet,
-                  fmt::format("the kernarg segment {:#x} is not on 16 bytes", packet.kernarg_address));
+                  fmt::format("the kernarg segment {:#x} is not on a dword", packet.kernarg_address));
   auto descriptor = bus.load_struct<aql::KernelDescriptor>(packet.kernel_object);
   if (bus.failed()) return fail(read_, aql::error_invalid_code);
   uint32_t properties = descriptor.kernel_code_properties;

@@ -48,7 +48,7 @@ constexpr CheckRow rows[] = {
   {Check::packet_reserved, "packet-reserved", FaultKind::dispatch, "reserved bits of a packet that are not zero", "HSA Runtime 2.9; pm4_pkt_struct_*.h of kfdtest; *_sdma_pkt_open.h"},
   {Check::packet_field, "packet-field", FaultKind::dispatch, "a field of a packet whose value means nothing", "as packet-reserved"},
   {Check::packet_bounds, "packet-bounds", FaultKind::dispatch, "a packet or indirect buffer that reaches beyond what was submitted, or nests too deep", "nvd.h: count, IB_SIZE"},
-  {Check::packet_alignment, "packet-alignment", FaultKind::dispatch, "an address or size in a packet that is not aligned as the packet demands", "HSA Runtime 2.9: kernarg_address; sdma_v5_2.c: \"IB packet must end on a 8 DW boundary\""},
+  {Check::packet_alignment, "packet-alignment", FaultKind::dispatch, "an address or size in a packet that is not aligned as the packet demands", "HSA Runtime 2.9; sdma_v5_2.c: \"IB packet must end on a 8 DW boundary\""},
   {Check::packet_signal, "packet-signal", FaultKind::dispatch, "a signal handle that leads to no amd_signal_t of kind user", "amd_hsa_signal.h"},
   {Check::slot_overwritten, "slot-overwritten", FaultKind::strict, "an AQL slot that was written again before it was consumed", "HSA Runtime 2.8.3: write_index - read_index < size"},
   {Check::doorbell, "doorbell", FaultKind::strict, "a doorbell beyond the write pointer, or further ahead than the ring is long", "HSA Runtime 2.8.3; amd_blit_sdma.cpp: CanWriteUpto"},

@@ -227,7 +227,7 @@ TEST(Aql, LaysOutUserSgprsInTheOrderOfTheDescriptor) {
       packet.workgroup_size[1] = 2;
       packet.grid_size[1] = 6;
       packet.grid_size[2] = 5;
-      packet.kernarg_address = rig.take(64);
+      packet.kernarg_address = rig.take(64) + 8;  // as tinygrad's host does
       packet.private_segment_size = 48;
       packet.group_segment_size = 1000;
       ring.submit(AqlRing::barrier(aql::Type::barrier_and, {}));
@@ -419,7 +419,7 @@ const Mutant mutants[] = {
     {"NullKernel", [](Rig&, AqlRing&, P& p) { p.kernel_object = 0; }, "packet-field", 0x8},
     {"MisalignedKernel", [](Rig&, AqlRing&, P& p) { p.kernel_object += 8; }, "packet-alignment", 0x8},
     {"UnmappedKernel", [](Rig&, AqlRing&, P& p) { p.kernel_object = Rig::unmapped; }, "unmapped", 0},
-    {"MisalignedKernarg", [](Rig&, AqlRing&, P& p) { p.kernarg_address += 8; }, "packet-alignment", 0x20},
+    {"MisalignedKernarg", [](Rig&, AqlRing&, P& p) { p.kernarg_address += 2; }, "packet-alignment", 0x20},
     {"TooLittleGroupMemory", [](Rig&, AqlRing&, P& p) { p.group_segment_size = 63; }, "packet-field", 0x4},
     {"MisalignedEntry",
      [](Rig& r, AqlRing&, P& p) {
