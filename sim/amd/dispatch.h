@@ -24,10 +24,11 @@ class Authors;  // sim/amd/shadow.h
 class Caches;   // sim/amd/caches.h
 struct Gpu;     // sim/amd/gpu.h
 
-// FLAT addresses whose upper 32 bits are these reach LDS and scratch (SH_MEM_BASES; Linux gmc_v10_0.c: shared
-// and private apertures). KFD's GET_PROCESS_APERTURES reports them.
-inline constexpr uint64_t shared_aperture = 0x2000000000000000;
-inline constexpr uint64_t private_aperture = 0x1000000000000000;
+// FLAT addresses whose upper 32 bits are these reach LDS and scratch: what KFD writes to SH_MEM_BASES and
+// reports by GET_PROCESS_APERTURES (Linux kfd_flat_memory.c, MAKE_LDS_APP_BASE_V9, MAKE_SCRATCH_APP_BASE_V9;
+// kfd_device_queue_manager_v10.c, compute_sh_mem_bases_64bit).
+inline constexpr uint64_t shared_aperture = uint64_t{1} << 48;
+inline constexpr uint64_t private_aperture = uint64_t{2} << 48;
 
 struct Dispatch {
   uint64_t code = 0;  // address of the first instruction

@@ -209,9 +209,9 @@ int KfdProcess::get_clock_counters(kfd::GetClockCounters& args) {
 // kfd_flat_memory.c, kfd_init_apertures_v9: the apertures of LDS and scratch lie above what pointers of the
 // CPU can reach, and a GPU address equals the CPU address below.
 kfd::Apertures KfdProcess::apertures(const Device& device) const {
-  constexpr uint64_t lds = uint64_t{1} << 48, scratch = uint64_t{2} << 48, aperture = 0xffffffff;
+  constexpr uint64_t lds = shared_aperture, scratch = private_aperture, size = 0xffffffff;
   constexpr uint64_t first = 0x4000, last = (uint64_t{1} << 47) - 1;
-  return {lds, lds | aperture, scratch, scratch | aperture, first, last, device.id(), 0};
+  return {lds, lds | size, scratch, scratch | size, first, last, device.id(), 0};
 }
 
 int KfdProcess::get_apertures(kfd::GetApertures& args) {

@@ -131,6 +131,11 @@ TEST(Ioctl, AperturesLieAboveTheAddressSpace) {
     EXPECT_EQ(apertures[card].gpuvm_limit, (uint64_t{1} << 47) - 1);
     EXPECT_GT(apertures[card].lds_base, apertures[card].gpuvm_limit);
     EXPECT_GT(apertures[card].scratch_base, apertures[card].lds_limit);
+    // Where waves find them, and Linux's own values.
+    EXPECT_EQ(apertures[card].lds_base, sim::amd::shared_aperture);
+    EXPECT_EQ(apertures[card].scratch_base, sim::amd::private_aperture);
+    EXPECT_EQ(apertures[card].lds_base >> 48, 1u);
+    EXPECT_EQ(apertures[card].scratch_base >> 48, 2u);
   }
   all.num_of_nodes = 4;
   EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EINVAL) << "more than there are nodes";
