@@ -106,8 +106,9 @@ class KfdProcess {
     uint32_t flags = doorbell::amd::kfd::svm_flag::host_access | doorbell::amd::kfd::svm_flag::coherent;
     uint32_t preferred = doorbell::amd::kfd::svm_undefined_location;
     uint32_t prefetch = doorbell::amd::kfd::svm_undefined_location;
-    uint32_t granularity = 9;  // log2 of pages
-    uint32_t mapped = 0;       // a bit per card
+    uint32_t granularity = 9;   // log2 of pages
+    uint32_t mapped = 0;        // a bit per card
+    uint32_t mapped_flags = 0;  // what `flags` were then
   };
   struct Queue {
     size_t card = 0;

@@ -651,6 +651,53 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
   }
 }
 
+// To be prefetched moves no page here, and evicts no queue either: whoever works there notices nothing.
+TEST_F(Queues, MemoryThatIsPrefetchedIsNeverGone) {
+  namespace pm4 = doorbell::amd::pm4;
+  using doorbell::amd::high_dword, doorbell::amd::low_dword;
+  constexpr uint64_t bytes = 256 << 10;
+  constexpr uint32_t fills = 1000;
+  QueueParts parts(client, kfd::QueueType::pm4);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  void* owned = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(owned, MAP_FAILED);
+  auto va = reinterpret_cast<uint64_t>(owned);
+  auto set = [&](kfd::SvmAttributeType type, uint32_t value) {
+    struct {
+      kfd::Svm args;
+      kfd::SvmAttribute attribute;
+    } request{{va, bytes, kfd::svm_set_attr, 1}, {static_cast<uint32_t>(type), value}};
+    uint32_t number = (kfd::svm.request & ~(0x3fffu << 16)) | uint32_t{sizeof request} << 16;
+    return client.os().ioctl(client.fd, number, &request);
+  };
+  ASSERT_EQ(set(kfd::SvmAttributeType::access, gpu_id(0)), 0);
+  Shared fence(client, page);
+  *fence.at<uint32_t>() = 0;
+  std::vector<uint32_t> words;
+  for (uint32_t i = 0; i < fills; ++i) {
+    words.insert(words.end(),
+                 {pm4::Header::make(pm4::DMA_DATA, pm4::dma_data::dwords).word,
+                  uint32_t{pm4::dma_data::dst_l2} << 20 | uint32_t{pm4::dma_data::src_data} << 29, i, 0,
+                  low_dword(va), high_dword(va), bytes});
+  }
+  words.insert(words.end(),
+               {pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word,
+                0x14 | 5 << 8 | pm4::release_mem::gcr_gl2_wb, uint32_t{pm4::release_mem::data32} << 29,
+                low_dword(fence.va), high_dword(fence.va), 5, 0, 0});
+  ASSERT_LE(words.size() * 4, parts.ring.bytes);
+  std::memcpy(parts.ring.at<uint32_t>(), words.data(), words.size() * 4);
+  std::atomic_ref(*parts.write.at<uint64_t>()).store(words.size());
+  *parts.doorbell(client) = words.size();
+  auto done = [&] { return std::atomic_ref(*fence.at<uint32_t>()).load() == 5; };
+  auto end = std::chrono::steady_clock::now() + 10s;
+  while (!done() && std::chrono::steady_clock::now() < end)
+    ASSERT_EQ(set(kfd::SvmAttributeType::prefetch_location, gpu_id(0)), 0);
+  EXPECT_TRUE(done());
+  EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+  EXPECT_EQ(*static_cast<uint32_t*>(owned), fills - 1);
+  ::munmap(owned, bytes);
+}
+
 // Memory of one's own, far below all else, so that nothing else is mapped into a hole; above the sanitizers'
 // shadow. Mapped and unmapped as the C library does it: nobody is asked.
 struct Owned {
