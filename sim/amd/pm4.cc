@@ -461,6 +461,13 @@ Step Pm4::release_mem(Packet packet) {
   uint64_t align = data == f::data32 ? 4 : 8;
   if (data != f::data_none && va % align != 0)
     return refuse(Check::packet_alignment, fmt::format("address {:#x} is not on {} bytes", va, align));
+  bool compares = interrupt == f::int_if_compare32 || interrupt == f::int_if_compare64;
+  if (!compares && data > f::system_clock)
+    return refuse(Check::packet_field, fmt::format("data selector {} is reserved", data));
+  // The fetcher goes on while the pipe runs empty: whoever is woken finds the packet consumed.
+  if (current_->read_pointer != 0)
+    bus.store<uint32_t>(current_->read_pointer,
+                        static_cast<uint32_t>((current_->at + f::dwords) % current_->ring_dwords));
   // The data and the interrupt come after the write-back.
   bool gfx9 = generation(engine_.machine.gpu) == pm4::Generation::gfx9;
   if ((packet[1] & (gfx9 ? f::tc_wb_action : f::gcr_gl2_wb)) != 0) engine_.write_back();
@@ -477,7 +484,7 @@ Step Pm4::release_mem(Packet packet) {
       case f::data64: bus.store<uint64_t>(va, value); break;
       case f::gpu_clock:
       case f::system_clock: bus.store<uint64_t>(va, gpu_ticks()); break;
-      default: return refuse(Check::packet_field, fmt::format("data selector {} is reserved", data));
+      default: break;  // reserved
     }
   }
   if (bus.failed()) return Step::done;
@@ -565,7 +572,7 @@ class Pm4Queue : public Engine {
       if (bus.failed()) return fail(read_, 0);
       write_ = std::min(std::exchange(rung_, nothing_rung), read_ + dwords);
     }
-    Stream ring{config.ring, dwords, read_, write_};
+    Stream ring{config.ring, dwords, read_, write_, config.read_pointer};
     Step result = pm4_.step(ring, read_);
     if (result == Step::wait) waits_at = read_;
     if (result != Step::done || pm4_.nested()) {

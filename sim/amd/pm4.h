@@ -27,8 +27,9 @@ struct Scratch {
 // Dwords to be read as packets. A ring wraps; an indirect buffer does not.
 struct Stream {
   uint64_t va = 0;
-  uint64_t ring_dwords = 0;  // 0: no ring
-  uint64_t at = 0, end = 0;  // dwords, monotonic
+  uint64_t ring_dwords = 0;   // 0: no ring
+  uint64_t at = 0, end = 0;   // dwords, monotonic
+  uint64_t read_pointer = 0;  // address of where a ring's is reported; 0: nobody asks
 };
 
 class Pm4 {

@@ -129,6 +129,21 @@ TEST(Pm4, ReleasesDataOfEachKindAndInterrupts) {
   EXPECT_EQ(rig.interrupts, (std::vector<uint32_t>{17, 18, 19}));
 }
 
+// Who is woken by a packet's interrupt puts the next ones into the ring, and counts what is free there.
+TEST(Pm4, ReportsAPacketAsReadBeforeItInterrupts) {
+  Rig rig;
+  Pm4Ring ring(rig, 1024);  // 256 dwords, of which 8 a packet
+  std::vector<uint32_t> read;
+  rig.note([&] { rig.interrupted = [&] { read.push_back(rig.look<uint32_t>(ring.config.read_pointer)); }; });
+  for (uint32_t i = 1; i <= 32; ++i) {
+    release(ring, 0, 0, pm4::release_mem::data_none, 1, i);
+    ring.submit();
+    ASSERT_TRUE(eventually([&] { return rig.count(rig.interrupts) == i; }));
+  }
+  std::lock_guard lock(rig.mutex);
+  for (uint32_t i = 0; i < 32; ++i) EXPECT_EQ(read[i], (i + 1) * 8 % 256);
+}
+
 TEST(Pm4, CopiesBetweenMemoryImmediatesAndClocks) {
   namespace f = pm4::copy_data;
   Rig rig;

@@ -56,7 +56,12 @@ struct Rig {
     region.kind = MemoryKind::gtt;
     EXPECT_TRUE(vm.map(region).ok());
     Hooks hooks;
-    hooks.interrupt = [this](uint32_t context) { note([&] { interrupts.push_back(context); }); };
+    hooks.interrupt = [this](uint32_t context) {
+      note([&] {
+        interrupts.push_back(context);
+        if (interrupted) interrupted();
+      });
+    };
     hooks.fault = [this](uint32_t, const Fault& fault) { note([&] { faults.push_back(fault); }); };
     hooks.queue_error = [this](uint32_t, uint32_t errors, const Fault& fault) {
       note([&] {
@@ -164,6 +169,7 @@ struct Rig {
   size_t doorbells_used = 0;
   std::mutex mutex;
   std::vector<uint32_t> interrupts, queue_errors;
+  std::function<void()> interrupted;  // called under the mutex
   std::vector<Fault> faults, refusals;
   std::vector<std::string> lines;
   std::vector<Dispatch> launches;
