@@ -4,15 +4,18 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "codegen/isa/amd/amd.h"
 #include "codegen/isa/amd/assemble.h"
 #include "codegen/isa/amd/code_object.h"
 #include "driver/amd/abi/aql.h"
 #include "hal/base/file.h"
+#include "sim/amd/crew.h"
 #include "sim/amd/dispatch.h"
 #include "sim/amd/gpu.h"
 #include "sim/amd/wave/counts.h"
@@ -362,6 +365,12 @@ int doorbell_emu_run(doorbell_emu* emu, const doorbell_emu_launch* given, doorbe
     if (launch.begin)
       surroundings.begin = [&](const WaveRegisters& registers) { pass(launch.begin, registers); };
     if (launch.end) surroundings.end = [&](const WaveRegisters& registers) { pass(launch.end, registers); };
+    std::optional<Crew> crew;
+    std::atomic<uint64_t> activity{0};
+    if (launch.threads > 1) {
+      surroundings.crew = &crew.emplace(Crew::members_for(launch.threads));
+      surroundings.activity = &activity;
+    }
     Outcome outcome = run(*emu->gpu, emu->vm, *dispatch, surroundings);
     status = outcome.status == Outcome::Status::done ? 0 : 1;
     if (status == 1) {

@@ -117,6 +117,8 @@ typedef struct doorbell_emu_launch {
   void (*begin)(void* context, doorbell_emu_wave*);
   void (*end)(void* context, const doorbell_emu_wave*);
   void* context;
+  /* Threads of the host that run the grid, no more than it has cores. 0 and 1: the calling one alone. */
+  uint32_t threads;
 } doorbell_emu_launch;
 
 enum {

@@ -15,6 +15,7 @@ namespace {
 
 struct Options {
   std::string gpus = "gfx1030", vram, lenient, trace;
+  unsigned threads = 0;
   bool checks = false;
   std::vector<std::string> command;
 };
@@ -48,6 +49,7 @@ Result<int> emulate(const Options& options) {
   // Programs may change their folder.
   if (!options.trace.empty()) trace = std::filesystem::absolute(options.trace).string();
   sim::amd::Machine machine = TRY(sim::amd::Machine::make(options.gpus, vram, options.lenient, trace));
+  machine.threads = options.threads;
   return sim::door::launch(machine, TRY(door_path()), options.command);
 }
 
@@ -59,6 +61,10 @@ void add_emu(CLI::App& app, int& exit_status) {
   command->add_option("--gpu", options->gpus, "the cards, with commas between them")->capture_default_str();
   command->add_option("--vram", options->vram,
                       "memory of each card, such as 512M or 8G; default: the real card's");
+  command
+      ->add_option("--threads", options->threads,
+                   "threads of the host that run one kernel; default: one for each core")
+      ->check(CLI::Range(1u, 4096u));
   command->add_option("--lenient", options->lenient,
                       "strict checks to leave out, with commas; `all` for every one");
   command->add_flag("--checks", options->checks, "list the strict checks and where each is documented");

@@ -22,6 +22,7 @@ namespace doorbell::sim::amd {
 
 class Authors;  // sim/amd/shadow.h
 class Caches;   // sim/amd/caches.h
+class Crew;     // sim/amd/crew.h
 struct Gpu;     // sim/amd/gpu.h
 
 // FLAT addresses whose upper 32 bits are these reach LDS and scratch: what KFD writes to SH_MEM_BASES and
@@ -111,6 +112,9 @@ struct Surroundings {
   // before `polling` says so.
   std::chrono::nanoseconds hang_after = std::chrono::milliseconds(1500);
   std::chrono::nanoseconds wonder_after = std::chrono::seconds(10);
+  // Who helps: workgroups of a grid then run on several host threads. Only with `activity`, by which those
+  // threads see each other at work. Null: the calling thread runs them all.
+  Crew* crew = nullptr;
   // For tools: each wave before its first instruction, when what the function leaves in the registers counts
   // as written by somebody, and after its last one. Called from any of run()'s threads.
   std::function<void(const WaveRegisters&)> begin, end;
@@ -133,8 +137,8 @@ struct Outcome {
 };
 
 // Executes the grid, and returns when all of its waves have ended, one has faulted, or `stop` was set.
-// Blocks; the calling thread works too, so that dispatches of several queues always advance together. May be
-// called from several threads at once. The calling thread must hold no online Vm::Reader.
+// Blocks; the calling thread works beside the crew, so that dispatches of several queues always advance
+// together. May be called from several threads at once. The calling thread must hold no online Vm::Reader.
 //
 // What silicon refuses before a wave starts (too many registers, too much LDS, ...) is a fault of
 // FaultKind::dispatch. Within a dispatch all workgroups that fit on the GPU at a time advance together, as on

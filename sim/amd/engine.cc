@@ -67,6 +67,7 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.interrupt = [this](uint32_t m0) { machine.interrupt(m0 & 0x7fffff); };
   around.report = [this](const Fault& seen) { machine.report(seen); };
   around.activity = &machine.changes;
+  around.crew = machine.hooks.crew;
   around.caches = &machine.caches;
   // A dispatch that was ended early left waves in the counters' queues.
   for (Gws::Resource& r : gws.resources) r.waiting = 0;

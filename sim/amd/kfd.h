@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "driver/amd/abi/kfd.h"
+#include "sim/amd/crew.h"
 #include "sim/amd/events.h"
 #include "sim/amd/queue.h"
 #include "sim/amd/resources.h"
@@ -133,7 +134,8 @@ class KfdProcess {
     [[nodiscard]] uint32_t id() const { return gpu_id(index); }
   };
 
-  explicit KfdProcess(Resources& resources) : resources_(resources) {}
+  explicit KfdProcess(Resources& resources)
+      : resources_(resources), crew_(Crew::members_for(resources.machine().threads)) {}
 
   Device* device(uint32_t id);
   Buffer* buffer(uint64_t handle);
@@ -213,6 +215,7 @@ class KfdProcess {
   doorbell::amd::kfd::Apertures apertures(const Device& device) const;
 
   Resources& resources_;
+  Crew crew_;
   Fd file_;
   int trace_ = -1;
   RenderNode render_node_ = nullptr;

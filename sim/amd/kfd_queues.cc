@@ -49,6 +49,7 @@ CommandProcessor& KfdProcess::processor(Device& on) {
     Hooks hooks;
     hooks.interrupt = [this](uint32_t context) { events_.interrupt(context); };
     hooks.fault = [this, &on](uint32_t queue, const Fault& what) { fault(on, queue, what); };
+    hooks.crew = &crew_;
     hooks.arm = [this, &on] { return arm(on.index); };
     // Whoever holds the mutex may be waiting for the queue.
     hooks.find_lost = [this] {

@@ -81,14 +81,14 @@ std::string Machine::text() const {
   for (const Card& card : cards) {
     line += fmt::format("{}{}:{}", line.empty() ? "" : ",", card.gpu->name, card.vram_bytes);
   }
-  return fmt::format("{}|{}|{}|{}", line, system_memory, lenient, trace);
+  return fmt::format("{}|{}|{}|{}|{}", line, system_memory, threads, lenient, trace);
 }
 
 Result<Machine> Machine::from_text(std::string_view text) {
   Machine machine;
   std::vector<std::string_view> parts;
   split(text, '|', [&](std::string_view part) { parts.push_back(part); });
-  if (parts.size() != 4) return error("\"{}\" does not describe a machine", text);
+  if (parts.size() != 5) return error("\"{}\" does not describe a machine", text);
   bool good = true;
   auto number = [&](std::string_view digits) {
     uint64_t value = 0;
@@ -102,9 +102,10 @@ Result<Machine> Machine::from_text(std::string_view text) {
     if (good) machine.cards.push_back({gpu, number(part.substr(colon + 1))});
   });
   machine.system_memory = number(parts[1]);
+  machine.threads = static_cast<unsigned>(number(parts[2]));
   if (!good) return error("\"{}\" does not describe a machine", text);
-  machine.lenient = parts[2];
-  machine.trace = parts[3];
+  machine.lenient = parts[3];
+  machine.trace = parts[4];
   return machine;
 }
 

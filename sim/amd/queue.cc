@@ -1,12 +1,8 @@
 #include "sim/amd/queue.h"
 
-#include <pthread.h>
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <csignal>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,6 +10,7 @@
 #include <utility>
 
 #include "hal/base/units.h"
+#include "sim/amd/crew.h"
 #include "sim/amd/engine.h"
 
 namespace doorbell::sim::amd {
@@ -97,28 +94,7 @@ struct CommandProcessor::Impl {
   void work(Queue& queue);
   void stand(Queue& queue, Step why);
   void watch();
-  template <class Body>
-  std::thread start(const char* name, Body&& body);
 };
-
-// Threads of a client's process: its signal handlers must not run on them, except for the faults that they
-// cause.
-template <class Body>
-std::thread CommandProcessor::Impl::start(const char* name, Body&& body) {
-  sigset_t blocked, before;
-  sigfillset(&blocked);
-  for (int synchronous : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT})
-    sigdelset(&blocked, synchronous);
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  std::thread thread([name, body = std::forward<Body>(body)] {
-    pthread_setname_np(pthread_self(), name);
-    prctl(PR_SET_TIMERSLACK, 1000);  // ns: sleeps of microseconds are meant
-    Touching memory;
-    body();
-  });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
-}
 
 void CommandProcessor::Impl::work(Queue& queue) {
   Engine& engine = *queue.engine;
@@ -264,7 +240,7 @@ void CommandProcessor::Impl::watch() {
 CommandProcessor::CommandProcessor(const Gpu& gpu, Vm& vm, const Strict& strict, Hooks hooks)
     : impl_(std::make_unique<Impl>(gpu, vm, strict, std::move(hooks))) {
   vm.set_report([impl = impl_.get()](const Fault& lint) { impl->machine.report(lint); });
-  impl_->watcher = impl_->start("gpu doorbells", [impl = impl_.get()] { impl->watch(); });
+  impl_->watcher = start_thread("gpu doorbells", [impl = impl_.get()] { impl->watch(); });
 }
 
 CommandProcessor::~CommandProcessor() {
@@ -296,7 +272,7 @@ Result<uint32_t> CommandProcessor::add_queue(const QueueConfig& config) {
   if (impl_->faulted.load()) {
     added->dead = true;  // KFD refuses before; nothing runs on a device that faulted
   }
-  added->thread = impl_->start("gpu queue", [impl = impl_.get(), added] { impl->work(*added); });
+  added->thread = start_thread("gpu queue", [impl = impl_.get(), added] { impl->work(*added); });
   wake();  // a watcher that looks seldom has one more slot to look at
   return added->id;
 }

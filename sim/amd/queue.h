@@ -85,6 +85,8 @@ struct Hooks {
   std::function<void()> find_lost;
   // How long a packet may wait before `stalled` says so.
   std::chrono::nanoseconds stalled_after = std::chrono::seconds(10);
+  // Who helps with dispatches. Null: nobody.
+  Crew* crew = nullptr;
   // Runs the waves of a dispatch. Empty: run() of sim/amd/dispatch.h.
   std::function<Outcome(const Dispatch&, const Surroundings&)> launch;
 };

@@ -1,8 +1,9 @@
 // run(): workgroups over host threads, the initial state of waves, barriers, hangs.
 //
-// Each participating thread takes workgroups from the grid and runs the waves of one in turns. A workgroup
-// that does not end soon may be waiting for another one, so that more and more of them become resident beside
-// it, as many as the compute units could hold; then their waves take turns too.
+// The calling thread, and the members of a crew that join it (crew.h), take workgroups from the grid; each
+// runs the waves of one in turns. A workgroup that does not end soon may be waiting for another one, so that
+// more and more of them become resident beside it, as many as the compute units could hold; then their waves
+// take turns too.
 //
 // Hangs. Silicon finds none: KFD's queues have no timeout, and a kernel that spins is preempted and resumed
 // for ever. Here it is known what waves wait for (watch.h), so that three cases can be told apart, of waves
@@ -27,6 +28,7 @@
 #include <optional>
 #include <thread>
 
+#include "sim/amd/crew.h"
 #include "sim/amd/gpu.h"
 #include "sim/amd/wave/context.h"
 #include "sim/amd/wave/counts.h"
@@ -41,6 +43,7 @@ namespace isa = doorbell::amd;
 constexpr uint64_t slice = 20'000;  // instructions of a wave before the next one has its turn
 constexpr uint64_t patience =
     200'000;  // instructions of a workgroup before another one is brought in beside it
+constexpr uint64_t worth_help = 2'000;  // instructions, of which a thousand take less than waking a thread
 
 // ---- counts of executions ----
 
@@ -538,8 +541,8 @@ class Patience {
   uint64_t executed_ = 0, next_ = looks * first_budget, budget_ = first_budget;
 };
 
-// What one thread does for a dispatch.
-void work(Job& job) {
+// What one thread does for a dispatch. `ask` is called once there is enough to do for more than one.
+void work(Job& job, const std::function<void()>& ask = {}) {
   Context context(job.gpu, job.vm, job.d, job.surroundings);
   isa::Target target{job.gpu.arch, static_cast<uint8_t>(job.shape.lanes)};
   std::unique_ptr<CodeCache> cache = caches().take(job.vm.id(), target);
@@ -553,14 +556,20 @@ void work(Job& job) {
   Groups groups;
   std::vector<std::unique_ptr<Resident>> spare;
   Patience endurance;
+  uint64_t executed = 0;
+  bool asked = !ask;
   while (!job.stop()) {
+    if (!asked && executed >= worth_help) {
+      asked = true;
+      ask();
+    }
     if (groups.empty()) {
       auto group = admit(job, context, spare);
       if (!group) {
         if (job.next.load() >= job.shape.total) break;
         // The GPU is full with what other threads run.
         context.reader.offline();
-        std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(20));
         context.reader.online();
         context.forget_regions();
         continue;
@@ -575,6 +584,8 @@ void work(Job& job) {
       after = 0;
       for (const auto& wave : group->waves) after += wave->instructions;
     } while (group->running != 0 && after - before < patience && !job.stop());
+    executed += after - before;
+    if (job.surroundings.activity) job.surroundings.activity->fetch_add(1);
     if (job.stop()) break;
     if (group->running == 0) {
       retire(job, *group);
@@ -603,9 +614,9 @@ void work(Job& job) {
   for (auto& group : groups) retire(job, *group);
   if (context.lines) job.caches->give(std::move(context.lines));
   context.reader.offline();
-  std::vector<uint64_t> executed;
-  cache->take_counts(executed);
-  add_row_counts(executed);
+  std::vector<uint64_t> rows;
+  cache->take_counts(rows);
+  add_row_counts(rows);
   caches().give(job.vm.id(), std::move(cache));
 }
 
@@ -630,7 +641,16 @@ Outcome run(const Gpu& gpu, Vm& vm, const Dispatch& dispatch, const Surroundings
   job.slots.provide(std::max(dispatch.scratch_waves, job.shape.group_waves));
   std::optional<Caches> cold;
   job.caches = surroundings.caches ? surroundings.caches : &cold.emplace();
-  work(job);
+  {
+    const bool alone = !surroundings.crew || !surroundings.activity || surroundings.gws;
+    std::optional<Crew::Offer> offer;
+    work(
+        job, alone ? std::function<void()>() : [&] {
+          uint64_t next = job.next.load();
+          if (next < job.shape.total)
+            offer.emplace(*surroundings.crew, job.shape.total - next, [&job] { work(job); });
+        });
+  }
   outcome.instructions = job.instructions;
   outcome.waves = job.waves;
   if (job.fault) {
