@@ -241,6 +241,20 @@ struct Cases {
   }
 };
 
+// LLVM 19 has gfx11's choice of halves in some rows only: where VOP3 has no other use for op_sel, and in the
+// short encodings but v_mov_b16's, it takes operands of 16 bits for low halves. LLVM 21 has it everywhere.
+inline bool llvm_has(const Row& row, Encoding e) {
+  return row.name != "v_swap_b16" && (row.name != "v_mov_b16" || !fields::in_vop3(row, e));
+}
+// The instruction with what LLVM 19 knows of its halves.
+inline Inst llvm_sees(Inst inst) {
+  const Row& r = row(inst);
+  if (!r.true16)
+    for (Operand& x : inst.operands) x.high = false;
+  if (r.format != Format::vop3p && r.op_sel11 == 0) inst.mods.op_sel = 0;
+  return inst;
+}
+
 // Empty where the base itself does not encode, which is a bug in the table.
 inline std::vector<Inst> cases(const Row& row, Encoding encoding, Target target) {
   Cases c{target, row, encoding};
@@ -248,13 +262,15 @@ inline std::vector<Inst> cases(const Row& row, Encoding encoding, Target target)
   if (!c.add(base)) return {};
   c.operand_forms(base);
   c.modifier_forms(base);
+  std::erase_if(c.all, [](const Inst& inst) { return llvm_sees(inst) != inst; });
   return c.all;
 }
 
 inline std::vector<Encoding> encodings_of(const Row& row, Target target) {
   std::vector<Encoding> list;
   for (int e = 0; e <= static_cast<int>(Encoding::vop3_dpp8); ++e)
-    if (fields::has_encoding(row, static_cast<Encoding>(e), target.arch))
+    if (fields::has_encoding(row, static_cast<Encoding>(e), target.arch) &&
+        llvm_has(row, static_cast<Encoding>(e)))
       list.push_back(static_cast<Encoding>(e));
   return list;
 }

@@ -85,6 +85,8 @@ def assemble(lines, gpu, lanes):
             at = int(label[1])
         elif encoding := re.search(r"encoding: \[([^\]]*)\]", line):
             found[at] += bytes(int(b, 16) for b in encoding[1].split(","))
+        elif word := re.match(r"\s*\.long\s+(\S+)", line):
+            found[at] += int(word[1], 0).to_bytes(4, "little")
     number = 1
     for i, line in enumerate(lines):
         ends = number + 1 + line.count("\n") + 1

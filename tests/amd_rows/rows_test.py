@@ -48,6 +48,12 @@ REFUSED = {
     "ds_bvh_stack_rtn_b32": ("ds_bvh_stack_rtn_b32 v0, v1, v2, v[4:7]", "illegal-instruction")}
 
 
+def with_bits(code, more):
+    """With these bits set in its first words."""
+    words = [int.from_bytes(code[4 * i:4 * i + 4], "little") | bits for i, bits in enumerate(more)]
+    return b"".join(w.to_bytes(4, "little") for w in words) + code[4 * len(words):]
+
+
 class Rows:
     gpu = ""
 
@@ -147,7 +153,7 @@ class Rows:
             if every:
                 refused = {c.text for c, code in zip(cases, codes) if not code}
                 self.assertFalse(refused, "llvm-mc-19 refuses them")
-            good = [(c, code) for c, code in zip(cases, codes) if code]
+            good = [(c, with_bits(code, getattr(c, "more", ()))) for c, code in zip(cases, codes) if code]
             addresses = self.machine.load([code for _, code in good])
             for (case, _), address in zip(good, addresses):
                 name = case.name

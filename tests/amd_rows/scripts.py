@@ -139,6 +139,17 @@ script("v_mov_b16", "v_mov_b16_e32 v5.h, v6.l", lambda before, want: put(
     want, 5, before.v[0, 5] & 0xffff | before.v[0, 6] << 16), gpus="gfx11")
 
 
+def swap_halves(before, want):
+    put(want, 5, before.v[0, 5] & 0xffff | before.v[0, 6] << 16)
+    put(want, 6, before.v[0, 6] & 0xffff0000 | before.v[0, 5] >> 16)
+
+
+# v_mov_b16_e64 v5.h, v6.l and v_swap_b16 v5.h, v6.l, as llvm-mc-21 writes them; llvm-mc-19 has no text of them.
+script("v_mov_b16", ".long 0xd59c4005, 0x00000106", lambda before, want: put(
+    want, 5, before.v[0, 5] & 0xffff | before.v[0, 6] << 16), gpus="gfx11")
+script("v_swap_b16", ".long 0x7f0acd06", swap_halves, gpus="gfx11")
+
+
 def m0(value):
     return lambda s, rng: s.s.__setitem__((0, M0), value)
 

@@ -41,6 +41,8 @@ class Case:
         self.rng, self.row, self.encoding, self.lanes, self.gpu = rng, row, encoding, lanes, gpu
         self.clamp = False
         self.half = 0  # of the result
+        # Bits of the first two words that llvm-mc-19 has no text for: gfx11's choice of halves, which it knows of few rows.
+        self.more = [0, 0]
         self.dst_select = self.dst_unused = None
         self.dpp = None
         self.row_mask = self.bank_mask = 15
@@ -126,8 +128,14 @@ class Case:
             for s, b in zip(self.sources, bits):
                 s.high = b if s.register is not None or s.scalar is not None else 0
             self.half = bits[-1]
-            halves = [s.high for s in self.sources] + [self.half] * (1 + row.accumulates)
-            self.tail += f" op_sel:[{','.join(map(str, halves))}]"
+            if gpu.startswith("gfx11"):
+                for i, high in enumerate([s.high for s in self.sources] + [0] * (3 - len(self.sources)) + [self.half]):
+                    self.more[0] |= high << 11 + i
+            else:
+                halves = [s.high for s in self.sources] + [self.half] * (1 + row.accumulates)
+                self.tail += f" op_sel:[{','.join(map(str, halves))}]"
+        if gpu.startswith("gfx11") and encoding in ("e32", "dpp", "dpp8") and "opsel" not in row.notes:
+            self._short_halves(rng, narrow)
         if encoding == "sdwa":
             for i, s in enumerate(self.sources):
                 if s.kind.mask:
@@ -165,6 +173,16 @@ class Case:
         suffix = {"e32": "_e32", "e64": "_e64", "sdwa": "_sdwa", "dpp": "_dpp", "dpp8": "_dpp", "e64_dpp": "_e64_dpp",
                   "e64_dpp8": "_e64_dpp", "vop3": "", "vop3_dpp": "_e64_dpp", "vop3_dpp8": "_e64_dpp"}[encoding]
         self.text = f"{row.mnemonic}{suffix} {', '.join(texts)}{self.tail}"
+
+    def _short_halves(self, rng, narrow):
+        """Bit 7 of a register's number in the short encodings (RDNA3 ISA, "16-bit Operands")."""
+        for i, (s, at) in enumerate(zip(self.sources, (7, 16))):
+            if narrow[i] and s.register is not None and rng.random() < 0.4:
+                s.high = 1
+                self.more[int(i == 0 and self.encoding != "e32")] |= 1 << at
+        if self.row.to and narrow[len(self.row.sources)] and not self.row.to[0].mask and rng.random() < 0.4:
+            self.half = 1
+            self.more[0] |= 1 << 24
 
     def _permute(self, rng, encoding):
         lanes = range(self.lanes)

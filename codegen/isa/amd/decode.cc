@@ -152,14 +152,13 @@ struct Reader {
     }
   }
   // gfx11's short encodings take halves of v0 to v127 only: bit 7 of a register's number picks the upper
-  // half.
-  bool reaches(const Row& row, const OperandRow& o, Operand& x) const {
-    if (row.true16 && x.kind == Operand::Kind::vgpr) {
-      x.high = x.index >= 128;
-      x.index &= 127;
-    }
-    return gfx10() || !is_short(row) || row.format == Format::vopd || o.bits * o.count != 16 ||
-           x.kind != Operand::Kind::vgpr || x.index < 128;
+  // half (RDNA3 ISA, "16-bit Operands").
+  void pick_half(const Row& row, const OperandRow& o, Operand& x) const {
+    if (gfx10() || !is_short(row) || row.format == Format::vopd || o.bits * o.count != 16 ||
+        x.kind != Operand::Kind::vgpr)
+      return;
+    x.high = x.index >= 128;
+    x.index &= 127;
   }
   bool operand(const Row& row, const OperandRow& o, Operand& x);
   bool address(const Row& row, Operand& x) const;
@@ -298,6 +297,8 @@ void Reader::modifiers(const Row& row, Modifiers& m) const {
   m.abs = byte(Bits::abs);
   m.neg_hi = byte(Bits::neg_hi);
   m.op_sel = byte(Bits::op_sel);
+  if (!gfx10() && (row.format == Format::vop3 || fields::in_vop3(row, encoding)))
+    m.op_sel |= static_cast<uint8_t>(raw[Bits::op_sel] & row.halves);
   m.op_sel_hi = byte(Bits::op_sel_hi);
   m.clamp = used(Bits::clamp);
   m.omod = byte(Bits::omod);
@@ -438,10 +439,10 @@ Result<Decoded> decode(std::span<const std::byte> bytes, Target target) {
   d.inst.op = op_of(*r);
   d.inst.encoding = in.encoding;
   in.literal_bits = words[dwords];
-  for (size_t i = 0; i < r->count; ++i)
-    if (!in.operand(*r, r->operands[i], d.inst.operands[i]) ||
-        !in.reaches(*r, r->operands[i], d.inst.operands[i]))
-      return refuse("no such operand");
+  for (size_t i = 0; i < r->count; ++i) {
+    if (!in.operand(*r, r->operands[i], d.inst.operands[i])) return refuse("no such operand");
+    in.pick_half(*r, r->operands[i], d.inst.operands[i]);
+  }
   in.modifiers(*r, d.inst.mods);
   if (code == 234) d.inst.mods.fetch_inactive = true;
   if (const char* why = check_whole(*r, in, d.inst)) return refuse(why);

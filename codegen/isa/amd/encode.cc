@@ -31,7 +31,7 @@ struct Writer {
   }
   void vector(Bits b, const Operand& x) {
     fits &= x.kind == Operand::Kind::vgpr;
-    (*this)[b] = x.index | (row.true16 && x.high ? 128u : 0);
+    (*this)[b] = x.index | (x.high ? 128u : 0);
   }
   void operand(const OperandRow& o, const Operand& x);
   void modifiers();
@@ -45,7 +45,7 @@ struct Writer {
 
 uint32_t Writer::code(const Operand& x) {
   switch (x.kind) {
-    case Operand::Kind::vgpr: return 256u + x.index + (row.true16 && x.high ? 128u : 0);
+    case Operand::Kind::vgpr: return 256u + x.index + (x.high ? 128u : 0);
     case Operand::Kind::sgpr:
       return gfx10() && (x.index == scalar::null || x.index == scalar::m0) ? x.index ^ 1u : x.index;
     case Operand::Kind::literal: {

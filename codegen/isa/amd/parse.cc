@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "codegen/isa/amd/amd.h"
 #include "codegen/isa/amd/expression.h"
@@ -82,6 +83,7 @@ struct Parser {
   Status modifiers();
   void drop_literals(Inst& candidate) const;
   void share_literal(Inst& candidate) const;
+  void select_halves(Inst& candidate) const;
   Result<Inst> choose(std::span<const Encoding> encodings);
 };
 
@@ -550,6 +552,21 @@ void Parser::share_literal(Inst& candidate) const {
   }
 }
 
+// In VOP3 it is op_sel that says what v5.h does.
+void Parser::select_halves(Inst& candidate) const {
+  for (size_t i = 0; i < row->count; ++i) {
+    Operand& x = candidate.operands[i];
+    if (!std::exchange(x.high, false)) continue;
+    switch (row->operands[i].slot) {
+      case Slot::vdst: candidate.mods.op_sel |= 8; break;
+      case Slot::src0: candidate.mods.op_sel |= 1; break;
+      case Slot::src1: candidate.mods.op_sel |= 2; break;
+      case Slot::src2: candidate.mods.op_sel |= 4; break;
+      default: x.high = true;  // has no half, as will be found
+    }
+  }
+}
+
 Result<Inst> Parser::choose(std::span<const Encoding> encodings) {
   for (Encoding e : encodings) {
     const bool dpp16_form = is_dpp16(e), dpp8_form = is_dpp8(e);
@@ -560,6 +577,7 @@ Result<Inst> Parser::choose(std::span<const Encoding> encodings) {
     if (e == Encoding::sdwa && row->format != Format::vopc && !row->operands.empty() && !has_sdwa)
       candidate.mods.dst_unused = 2;
     share_literal(candidate);
+    if (fields::in_vop3(*row, e)) select_halves(candidate);
     std::vector<std::byte> bytes;
     if (encode(candidate, target, bytes).ok()) return candidate;
     drop_literals(candidate);

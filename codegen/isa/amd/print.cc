@@ -44,7 +44,7 @@ void Printer::mnemonic(const Row& row) {
   const bool comparison = row.format == Format::vopc;
   if (row.count == 0) return;
   switch (inst.encoding) {
-    case Encoding::base: put(row.e64 || row.true16 ? "_e32" : ""); break;
+    case Encoding::base: put(row.e64 ? "_e32" : ""); break;
     case Encoding::vop3: put("_e64"); break;
     case Encoding::sdwa: put("_sdwa"); break;
     case Encoding::dpp16:
@@ -126,7 +126,8 @@ void Printer::plain(const Operand& x, const OperandRow& o) {
     case Operand::Kind::none: put("off"); break;
     case Operand::Kind::vgpr:
       reg('v', x.index, x.dwords);
-      if (row(inst).true16) put(x.high ? ".h" : ".l");
+      if (x.high) put(".h");
+      else if (row(inst).true16 && !fields::in_vop3(row(inst), inst.encoding)) put(".l");
       break;
     case Operand::Kind::sgpr: scalar_register(x); break;
     case Operand::Kind::constant: constant(x, o); break;
@@ -177,9 +178,9 @@ void Printer::vop_modifiers(const Row& row) {
     if (!mix && m.neg != 0) list("neg_lo", m.neg, count);
     if (!mix && m.neg_hi != 0) list("neg_hi", m.neg_hi, count);
   } else if (m.op_sel != 0) {
-    const int selectable = gfx10() ? row.op_sel : row.op_sel11;
-    const bool with_result = selectable & 8;
-    const int sources = !with_result ? std::popcount(static_cast<unsigned>(selectable))
+    const int known = gfx10() ? row.op_sel : row.op_sel11;
+    const bool with_result = known != 0 ? known & 8 : row.format != Format::vopc;
+    const int sources = !with_result ? std::popcount(static_cast<unsigned>(known != 0 ? known : row.sources))
                                      : count + row.operands[0].reads;  // v_fmac's third source is its result
     list("op_sel", (m.op_sel & 7) | (m.op_sel >> 3) << sources, sources + with_result);
   }

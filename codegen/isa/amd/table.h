@@ -166,7 +166,9 @@ struct Row {
   // the result), saturation, an output multiplier. `11`: more of it on gfx11.
   uint8_t sources = 0, float_sources = 0, float_sources11 = 0, op_sel = 0, op_sel11 = 0;
   bool clamp = false, omod = false;
-  bool true16 = false;  // operands say which half of a register they are
+  // What op_sel picks on gfx11 whatever an assembler knows: every operand of 16 bits (RDNA3 ISA, "VOP3").
+  uint8_t halves = 0;
+  bool true16 = false;  // operands say which half of a register they are, the lower one too
   bool atomic = false;  // of vector memory: returns the old value if glc is set
 
   constexpr bool in(Arch a) const { return opcode[static_cast<size_t>(a)] >= 0; }
@@ -441,11 +443,14 @@ constexpr Row expand(const Line& line) {
   for (const OperandRow& o : row.operands) {
     const bool is_float = o.data == Data::f || o.data == Data::bf;
     if (o.slot == Slot::vdst && o.writes && is_float && o.count == 1) float_result = true;
+    const bool half = o.bits * o.count == 16 && line.format != Format::vop3p;
+    if (o.slot == Slot::vdst && half) row.halves |= 8;
     if (o.slot != Slot::src0 && o.slot != Slot::src1 && o.slot != Slot::src2) continue;
     const auto bit = static_cast<uint8_t>(1 << (static_cast<int>(o.slot) - static_cast<int>(Slot::src0)));
     row.sources |= bit;
     if (is_float) row.float_sources |= bit;
     if (o.count == 1) single |= bit;
+    if (half) row.halves |= bit;
   }
   row.float_sources11 = row.float_sources;
   row.omod = float_result;

@@ -130,6 +130,21 @@ bool v_swap(Wave& w, const Instruction& s) {
   return true;
 }
 
+// Two halves, of one register even. A register is known as a whole.
+bool v_swap_halves(Wave& w, const Instruction& s) {
+  const uint16_t a = s.d, b = s.s[0].index;
+  const uint32_t a_at = s.half_high ? 16 : 0, b_at = s.s[0].high ? 16 : 0;
+  const uint64_t exec = w.exec();
+  for (uint32_t i = 0; i < w.stride; ++i) {
+    if (!(exec >> i & 1)) continue;
+    const bool known = lane_known(w, a, i) && lane_known(w, b, i);
+    const uint32_t from_a = w.vgpr(a)[i] >> a_at & 0xffff, from_b = w.vgpr(b)[i] >> b_at & 0xffff;
+    set_lane(w, a, i, (w.vgpr(a)[i] & ~(0xffffu << a_at)) | from_b << a_at, known);
+    set_lane(w, b, i, (w.vgpr(b)[i] & ~(0xffffu << b_at)) | from_a << b_at, known);
+  }
+  return true;
+}
+
 // A register chosen at run time must be one of the wave's.
 bool relative(Wave& w, const Instruction& s, uint16_t base, uint32_t by, uint16_t& index) {
   if (w.sv[reg::m0] != ~uint32_t{0} && !violates(w, s, Check::invalid_scalar, "m0 is data that nobody wrote"))
@@ -188,6 +203,7 @@ constexpr RunRow rows[] = {
     {"v_permlanex16_b32", permlanex16},
     {"v_permlane64_b32", permlane64},
     {"v_swap_b32", v_swap},
+    {"v_swap_b16", v_swap_halves},
     {"v_movreld_b32", movreld},
     {"v_movrels_b32", movrels},
     {"v_movrelsd_b32", movrelsd},
