@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes what the tests are held against and Debian does not carry: a Python environment with numpy, ml_dtypes,
-# gmpy2 (MPFR), softfloatpy (Berkeley SoftFloat) and bochscpu-python (the processor of Bochs), then whatever
-# tools/oracle/fetch-*.sh fetch. Prints the path of that environment's interpreter.
+# gmpy2 (MPFR), softfloatpy (Berkeley SoftFloat), bochscpu-python (the processor of Bochs) and tinygrad (a driver
+# for AMD GPUs), then whatever tools/oracle/fetch-*.sh fetch. Prints the path of that environment's interpreter.
 #
 # What fails is fatal where CI=true, since a test without its oracle fails there; elsewhere it is a warning,
 # and the tests concerned are skipped by name.
@@ -10,7 +10,8 @@ set -u -o pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export DOORBELL_ORACLES=${DOORBELL_ORACLES:-${XDG_CACHE_HOME:-$HOME/.cache}/doorbell/oracles}
 oracles=$DOORBELL_ORACLES
-requirements=("numpy>=1.26,<3" "ml_dtypes>=0.5,<1" "gmpy2>=2.2,<3" "softfloatpy>=1.2,<2" "bochscpu-python==0.4.0")
+requirements=("numpy>=1.26,<3" "ml_dtypes>=0.5,<1" "gmpy2>=2.2,<3" "softfloatpy>=1.2,<2" "bochscpu-python==0.4.0"
+  "tinygrad==0.14.0")
 # Debian's python3-venv belongs to Debian's interpreter; another may come first in PATH.
 python=/usr/bin/python3
 [[ -x $python ]] || python=python3
