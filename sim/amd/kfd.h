@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "driver/amd/abi/kfd.h"
+#include "hal/base/units.h"
 #include "sim/amd/crew.h"
 #include "sim/amd/events.h"
 #include "sim/amd/queue.h"
@@ -131,6 +132,7 @@ class KfdProcess {
     std::optional<uint32_t> gws_queue;  // which has the global wave sync
     uint64_t scratch_backing = 0, trap_base = 0, trap_memory = 0;
     std::map<uint32_t, Buffer> buffers;  // by the low half of their handles
+    uint32_t next_buffer = 0;            // none below is free
     [[nodiscard]] uint32_t id() const { return gpu_id(index); }
   };
 
@@ -140,6 +142,7 @@ class KfdProcess {
   Device* device(uint32_t id);
   Buffer* buffer(uint64_t handle);
   [[nodiscard]] static bool bound(const Device& device) { return device.render_file != 0; }
+  static uint64_t add(Device& device, Buffer& buffer);  // its handle
   void give_back(Buffer& buffer);
   int map_on(Buffer& buffer, Device& device);
   int unmap_from(Buffer& buffer, Device& device);
@@ -162,6 +165,7 @@ class KfdProcess {
   // The caller holds the mutex, and no queue's thread waits for it.
   void lose_memory(uintptr_t start, uintptr_t end, int protection);
   void find_lost_memory();
+  void find_lost_memory_now_and_then();
   void publish_client_memory();
 
   // One function per ioctl, in the order of their numbers.
@@ -238,6 +242,7 @@ class KfdProcess {
   std::mutex client_mutex_;
   std::vector<std::pair<uintptr_t, uintptr_t>> client_memory_;
   std::vector<StandIn> stand_ins_;
+  HostTime next_look_{};  // for lost memory
   std::vector<Fd> smi_listeners_;
   uint64_t event_page_handle_ = 0;
   bool has_event_page_ = false;

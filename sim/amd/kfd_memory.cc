@@ -2,6 +2,7 @@
 // amdgpu/amdgpu_amdkfd_gpuvm.c, amdgpu_vm.c (amdgpu_vm_bo_map), amdkfd/kfd_chardev.c.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -51,6 +52,14 @@ KfdProcess::Buffer* KfdProcess::buffer(uint64_t handle) {
   if (!on) return nullptr;
   auto found = on->buffers.find(static_cast<uint32_t>(handle));
   return found == on->buffers.end() ? nullptr : &found->second;
+}
+
+// Under the lowest free number, as Linux's idr_alloc() has it.
+uint64_t KfdProcess::add(Device& on, Buffer& buffer) {
+  while (on.buffers.contains(on.next_buffer)) ++on.next_buffer;
+  buffer.handle = uint64_t{on.id()} << 32 | on.next_buffer;
+  on.buffers.emplace(on.next_buffer++, buffer);
+  return buffer.handle;
 }
 
 void KfdProcess::give_back(Buffer& buffer) {
@@ -137,13 +146,13 @@ int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
     return -EINVAL;
   }
 
-  uint32_t id = 0;
-  while (on->buffers.contains(id)) ++id;
-  made.handle = uint64_t{on->id()} << 32 | id;
-  args.handle = made.handle;
+  args.handle = add(*on, made);
   args.mmap_offset = mmap_offset;
-  on->buffers.emplace(id, made);
-  if (made.kind == MemoryKind::userptr) publish_client_memory();
+  if (made.kind == MemoryKind::userptr) {
+    auto host = reinterpret_cast<uintptr_t>(made.host);
+    std::lock_guard client(client_mutex_);
+    client_memory_.emplace_back(host, host + made.bytes);
+  }
   return 0;
 }
 
@@ -155,7 +164,10 @@ int KfdProcess::free_memory(kfd::FreeMemory& args) {
   if (old->mapped != 0) return -EBUSY;
   give_back(*old);
   bool clients = old->kind == MemoryKind::userptr;
-  devices_[old->card]->buffers.erase(static_cast<uint32_t>(args.handle));
+  Device& on = *devices_[old->card];
+  auto number = static_cast<uint32_t>(args.handle);
+  on.buffers.erase(number);
+  on.next_buffer = std::min(on.next_buffer, number);
   if (clients) publish_client_memory();
   return 0;
 }

@@ -57,10 +57,7 @@ int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& han
   made.has_block = true;
   made.shared = true;
   made.block = block;
-  uint32_t id = 0;
-  while (on.buffers.contains(id)) ++id;
-  handle = made.handle = uint64_t{on.id()} << 32 | id;
-  on.buffers.emplace(id, made);
+  handle = add(on, made);
   return 0;
 }
 
