@@ -51,13 +51,13 @@ int get_client(Node&, drm::Client& args) {
 }
 
 int get_cap(Node&, drm::Capability& args) {
-  // drm.h: what a render node can say.
+  // drm.h: what a render node can say. There are no objects to synchronise here, as there are no submissions.
   constexpr uint64_t prime = 0x5, timestamp_monotonic = 0x6, syncobj = 0x13, syncobj_timeline = 0x14;
   switch (args.capability) {
     case prime: args.value = 3; return 0;
-    case timestamp_monotonic:
+    case timestamp_monotonic: args.value = 1; return 0;
     case syncobj:
-    case syncobj_timeline: args.value = 1; return 0;
+    case syncobj_timeline: args.value = 0; return 0;
     default: return -EINVAL;
   }
 }

@@ -134,6 +134,7 @@ KfdProcess::~KfdProcess() {
     for (auto& [id, buffer] : device->buffers) give_back(buffer);
     raw::unmap(device->doorbells, kfd_file::doorbell_bytes);
   }
+  for (const Dmabuf& dmabuf : dmabufs_) resources_.release(dmabuf.block);
   if (trace_ >= 0) raw::close(trace_);
 }
 
@@ -345,6 +346,7 @@ int KfdProcess::set_xnack_mode(kfd::SetXnackMode& args) {
 
 int KfdProcess::available_memory(kfd::AvailableMemory& args) {
   std::lock_guard lock(mutex_);
+  drop_closed_dmabufs();
   Device* on = device(args.gpu_id);
   if (!on) return -EINVAL;
   constexpr uint64_t alignment = 2 << 20;  // VRAM_AVAILABILITY_ALIGN

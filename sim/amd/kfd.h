@@ -110,6 +110,7 @@ class KfdProcess {
     uint32_t prefetch = doorbell::amd::kfd::svm_undefined_location;
     uint32_t granularity = 9;   // log2 of pages
     uint32_t mapped = 0;        // a bit per card
+    bool writable = false;      // where it is mapped
     uint32_t mapped_flags = 0;  // what `flags` were then
   };
   struct Queue {
@@ -146,7 +147,9 @@ class KfdProcess {
   void give_back(Buffer& buffer);
   int map_on(Buffer& buffer, Device& device);
   int unmap_from(Buffer& buffer, Device& device);
-  int share(Buffer& buffer, ShareKey& key);
+  // `tag`: for whoever imports it.
+  int share(Buffer& buffer, uint32_t tag, ShareKey& key);
+  void drop_closed_dmabufs();
   // Takes a hold on a block of the Pool: a handle for it, or -errno.
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);
@@ -244,6 +247,12 @@ class KfdProcess {
   std::vector<StandIn> stand_ins_;
   HostTime next_look_{};  // for lost memory
   std::vector<Fd> smi_listeners_;
+  // What DMA-bufs hold that were exported here, each with a description of its file that no client has.
+  struct Dmabuf {
+    Fd file;
+    Block block;
+  };
+  std::vector<Dmabuf> dmabufs_;
   uint64_t event_page_handle_ = 0;
   bool has_event_page_ = false;
   bool runtime_enabled_ = false;

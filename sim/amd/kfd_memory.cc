@@ -74,6 +74,7 @@ void KfdProcess::give_back(Buffer& buffer) {
 int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
   if (args.size == 0) return -EINVAL;
   std::lock_guard lock(mutex_);
+  drop_closed_dmabufs();
   // Card memory without an address is not mapped yet.
   bool nowhere = args.va_addr == 0 && (args.flags & alloc::vram);
   if ((!nowhere && svm_overlaps(args.va_addr, args.size)) ||

@@ -63,8 +63,8 @@ int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& han
 
 // Processes share the second-level cache of a card, and here nothing of it is shared: what they exchange goes
 // to memory at once.
-int KfdProcess::share(Buffer& buffer, ShareKey& key) {
-  if (int error = resources_.share(buffer.block, key)) return error;
+int KfdProcess::share(Buffer& buffer, uint32_t tag, ShareKey& key) {
+  if (int error = resources_.share(buffer.block, tag, key)) return error;
   buffer.shared = true;
   for (auto& on : devices_) on->vm.share(buffer.host, buffer.bytes);
   return 0;
@@ -76,24 +76,48 @@ int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
   if (!shared) return -EINVAL;
   if (shared->kind == MemoryKind::userptr) return -EPERM;  // amdgpu_dma_buf.c, amdgpu_gem_prime_export
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
+  drop_closed_dmabufs();
   DmabufContent content{dmabuf_magic, {}};
-  if (int error = share(*shared, content.key)) return error;
-  int fd = memfd_create("dmabuf", (args.flags & O_CLOEXEC ? MFD_CLOEXEC : 0u) | MFD_ALLOW_SEALING);
-  if (fd < 0) return -errno;
-  if (raw::write(fd, &content, sizeof(content)) != sizeof(content)) {
-    raw::close(fd);
-    return -ENOMEM;
+  if (int error = share(*shared, 0, content.key)) return error;
+  // Two descriptions of one file: the client's, and one to tell by when there is no other.
+  Fd file(memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  std::string path = fmt::format("/proc/self/fd/{}", file.get());
+  Fd own(raw::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  long fd = raw::open(path.c_str(), O_RDWR | static_cast<int>(args.flags & O_CLOEXEC));
+  bool made = file && own && fd >= 0 &&
+              raw::write(file.get(), &content, sizeof(content)) == sizeof(content) &&
+              // Its end is the buffer's (dma-buf.c, dma_buf_llseek).
+              ftruncate(file.get(), static_cast<off_t>(shared->block.bytes)) == 0;
+  uint32_t tag = 0;
+  Block block;
+  int error = made ? resources_.open(content.key, block, tag) : -ENOMEM;
+  if (error != 0) {
+    if (fd >= 0) raw::close(static_cast<int>(fd));
+    return error;
   }
   raw::call(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  dmabufs_.push_back({std::move(own), block});
   args.dmabuf_fd = static_cast<uint32_t>(fd);
   return 0;
+}
+
+// A DMA-buf keeps its buffer until the last descriptor of it is closed, wherever that was passed to (or until
+// the process that exported it ends). Nobody tells when that is, but the host's kernel grants a write lease
+// on a file that nobody else has open for writing [fcntl(2), F_SETLEASE].
+void KfdProcess::drop_closed_dmabufs() {
+  std::erase_if(dmabufs_, [&](const Dmabuf& dmabuf) {
+    if (raw::call(SYS_fcntl, dmabuf.file.get(), F_SETLEASE, F_WRLCK) != 0) return false;
+    resources_.release(dmabuf.block);
+    return true;
+  });
 }
 
 int KfdProcess::get_dmabuf_info(kfd::GetDmabufInfo& args) {
   ShareKey key;
   if (int error = read_dmabuf(static_cast<int>(args.dmabuf_fd), key)) return error;
   Block block;
-  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  uint32_t tag = 0;
+  if (int error = resources_.open(key, block, tag)) return error == -ENOENT ? -EINVAL : error;
   resources_.release(block);
   args.size = block.bytes;
   args.gpu_id = gpu_id(block.card);
@@ -110,7 +134,8 @@ int KfdProcess::import_dmabuf(kfd::ImportDmabuf& args) {
   if (!on) return -EINVAL;
   if (!bound(*on)) return -ENODEV;
   Block block;
-  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  uint32_t tag = 0;
+  if (int error = resources_.open(key, block, tag)) return error == -ENOENT ? -EINVAL : error;
   int error = adopt(*on, block, args.va_addr, args.handle);
   if (error != 0) resources_.release(block);
   return error;
@@ -122,7 +147,7 @@ int KfdProcess::ipc_export(kfd::IpcExportHandle& args) {
   if (!shared || !device(args.gpu_id)) return -EINVAL;
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
   ShareKey key;
-  if (int error = share(*shared, key)) return error;
+  if (int error = share(*shared, args.flags, key)) return error;
   static_assert(sizeof(key) == sizeof(args.share_handle));
   std::memcpy(args.share_handle, key.data(), sizeof(key));
   return 0;
@@ -136,13 +161,14 @@ int KfdProcess::ipc_import(kfd::IpcImportHandle& args) {
   ShareKey key;
   std::memcpy(key.data(), args.share_handle, sizeof(key));
   Block block;
-  if (int error = resources_.open(key, block)) return error == -ENOENT ? -EINVAL : error;
+  uint32_t tag = 0;
+  if (int error = resources_.open(key, block, tag)) return error == -ENOENT ? -EINVAL : error;
   if (int error = adopt(*on, block, args.va_addr, args.handle)) {
     resources_.release(block);
     return error;
   }
   args.mmap_offset = block.offset;
-  args.flags = block.domain == Domain::vram ? alloc::vram : alloc::gtt;
+  args.flags = tag;  // the exporter's own words: the kernel does not look at them
   return 0;
 }
 

@@ -33,7 +33,8 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
   for (auto& on : devices_) {
     uint32_t bit = 1u << on->index;
     // A queue may be working there: what stays as it is (a prefetch moves no page) is not gone for a moment.
-    if ((range.mapped & wanted & bit) && range.mapped_flags == range.flags) continue;
+    if ((range.mapped & wanted & bit) && range.mapped_flags == range.flags && range.writable == writable)
+      continue;
     if (range.mapped & bit) {
       on->vm.write_back();  // the memory stays, with other attributes
       on->vm.unmap(start, bytes);
@@ -57,6 +58,7 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
     range.mapped |= bit;
   }
   range.mapped_flags = range.flags;
+  range.writable = writable;
   return 0;
 }
 

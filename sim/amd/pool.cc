@@ -55,7 +55,7 @@ int Pool::allocate(ClientId client, uint32_t card, Domain domain, uint64_t bytes
   if (range->second > bytes) free.emplace(range->first + bytes, range->second - bytes);
   free.erase(range);
   (domain == Domain::vram ? vram_used_[card] : system_used_) += bytes;
-  blocks_[{card, block.offset}] = {block, {client}, {}, false};
+  blocks_[{card, block.offset}] = {block, {client}, {}, 0, false};
   return 0;
 }
 
@@ -100,7 +100,7 @@ int Pool::keep(ClientId client, uint32_t card, uint64_t offset) {
   return 0;
 }
 
-int Pool::share(ClientId client, uint32_t card, uint64_t offset, ShareKey& key) {
+int Pool::share(ClientId client, uint32_t card, uint64_t offset, uint32_t tag, ShareKey& key) {
   auto entry = blocks_.find({card, offset});
   if (entry == blocks_.end() || !entry->second.holders.contains(client)) return -EINVAL;
   if (entry->second.block.domain == Domain::pinned) return -EINVAL;
@@ -108,16 +108,18 @@ int Pool::share(ClientId client, uint32_t card, uint64_t offset, ShareKey& key) 
     if (getrandom(entry->second.key.data(), sizeof(ShareKey), 0) != sizeof(ShareKey)) return -EAGAIN;
     shared_[entry->second.key] = {card, offset};
   }
+  if (entry->second.tag == 0) entry->second.tag = tag;
   key = entry->second.key;
   return 0;
 }
 
-int Pool::open(ClientId client, const ShareKey& key, Block& block) {
+int Pool::open(ClientId client, const ShareKey& key, Block& block, uint32_t& tag) {
   auto name = shared_.find(key);
   if (name == shared_.end()) return -ENOENT;
   Entry& entry = blocks_.at(name->second);
   entry.holders.insert(client);
   block = entry.block;
+  tag = entry.tag;
   return 0;
 }
 

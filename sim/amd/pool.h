@@ -52,9 +52,9 @@ class Pool {
   int release(ClientId client, uint32_t card, uint64_t offset);
   // The kernel itself needs the block as long as the client lives: that is no leak of the client's.
   int keep(ClientId client, uint32_t card, uint64_t offset);
-  // A key under which any client can take hold of the block.
-  int share(ClientId client, uint32_t card, uint64_t offset, ShareKey& key);
-  int open(ClientId client, const ShareKey& key, Block& block);
+  // A key under which any client can take hold of the block. Who opens it is told the first tag but 0.
+  int share(ClientId client, uint32_t card, uint64_t offset, uint32_t tag, ShareKey& key);
+  int open(ClientId client, const ShareKey& key, Block& block, uint32_t& tag);
   [[nodiscard]] uint64_t available(uint32_t card, Domain domain) const;
 
   struct Left {
@@ -68,6 +68,7 @@ class Pool {
     Block block;
     std::multiset<ClientId> holders;
     ShareKey key = {};
+    uint32_t tag = 0;
     bool kept = false;
   };
   using Name = std::pair<uint32_t, uint64_t>;  // card, offset

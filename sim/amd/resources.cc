@@ -71,8 +71,10 @@ Reply answer(Pool& pool, ClientId client, const Request& request) {
       break;
     case Request::Kind::release: reply.error = pool.release(client, block.card, block.offset); break;
     case Request::Kind::keep: reply.error = pool.keep(client, block.card, block.offset); break;
-    case Request::Kind::share: reply.error = pool.share(client, block.card, block.offset, reply.key); break;
-    case Request::Kind::open: reply.error = pool.open(client, request.key, reply.block); break;
+    case Request::Kind::share:
+      reply.error = pool.share(client, block.card, block.offset, request.tag, reply.key);
+      break;
+    case Request::Kind::open: reply.error = pool.open(client, request.key, reply.block, reply.tag); break;
     case Request::Kind::available: reply.value = pool.available(block.card, block.domain); break;
     default: reply.error = -EINVAL;
   }

@@ -17,12 +17,14 @@ struct Request {
   enum class Kind : uint32_t { allocate, release, keep, share, open, available } kind;
   Block block;
   ShareKey key = {};
+  uint32_t tag = 0;
 };
 struct Reply {
   int32_t error = 0;
   uint64_t value = 0;
   Block block;
   ShareKey key = {};
+  uint32_t tag = 0;
 };
 
 // Carries a request out: what a Pool answers, in whichever process.
@@ -41,24 +43,25 @@ class Resources {
   virtual void abandon() {}
 
   int allocate(uint32_t card, Domain domain, uint64_t bytes, Block& block) {
-    Reply reply = ask({Request::Kind::allocate, {card, 0, bytes, domain}, {}});
+    Reply reply = ask({Request::Kind::allocate, {card, 0, bytes, domain}, {}, 0});
     block = reply.block;
     return reply.error;
   }
-  void release(const Block& block) { ask({Request::Kind::release, block, {}}); }
-  void keep(const Block& block) { ask({Request::Kind::keep, block, {}}); }
-  int share(const Block& block, ShareKey& key) {
-    Reply reply = ask({Request::Kind::share, block, {}});
+  void release(const Block& block) { ask({Request::Kind::release, block, {}, 0}); }
+  void keep(const Block& block) { ask({Request::Kind::keep, block, {}, 0}); }
+  int share(const Block& block, uint32_t tag, ShareKey& key) {
+    Reply reply = ask({Request::Kind::share, block, {}, tag});
     key = reply.key;
     return reply.error;
   }
-  int open(const ShareKey& key, Block& block) {
-    Reply reply = ask({Request::Kind::open, {}, key});
+  int open(const ShareKey& key, Block& block, uint32_t& tag) {
+    Reply reply = ask({Request::Kind::open, {}, key, 0});
     block = reply.block;
+    tag = reply.tag;
     return reply.error;
   }
   uint64_t available(uint32_t card, Domain domain) {
-    return ask({Request::Kind::available, {card, 0, 0, domain}, {}}).value;
+    return ask({Request::Kind::available, {card, 0, 0, domain}, {}, 0}).value;
   }
 };
 

@@ -311,7 +311,10 @@ void add_module(Tree& tree) {
   tree.file(module + "/initstate", "live\n");
   tree.file(module + "/taint", "\n");
   tree.add(module + "/holders", {});
-  tree.file(module + "/parameters/noretry", "-1\n");
+  // The defaults of amdgpu_drv.c.
+  for (auto [name, value] :
+       {std::pair{"noretry", -1}, {"emu_mode", 0}, {"cwsr_enable", 1}, {"sched_policy", 0}})
+    tree.file(fmt::format("{}/parameters/{}", module, name), fmt::format("{}\n", value));
   Result<std::string> others = read_file("/proc/modules");
   tree.file("/proc/modules", "amdgpu 13000000 1 - Live 0x0000000000000000\n" + (others ? *others : ""));
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <thread>
 
+#include "driver/amd/abi/drm.h"
 #include "driver/amd/abi/pm4.h"
 #include "tests/amd_kernel/rig.h"
 
@@ -141,6 +142,27 @@ TEST(Ioctl, AperturesLieAboveTheAddressSpace) {
   EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EINVAL) << "more than there are nodes";
   all = {8, 2, 0};
   EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EFAULT);
+}
+
+TEST(Ioctl, CapabilitiesAreNotPromisedThatNobodyServes) {
+  namespace drm = doorbell::amd::drm;
+  Client client;
+  for (uint64_t syncobj : {0x13, 0x14}) {
+    drm::Capability args{syncobj, 99};
+    ASSERT_EQ(client.os().ioctl(client.render[0], drm::get_cap.request, &args), 0);
+    EXPECT_EQ(args.value, 0u);
+  }
+  uint32_t create[2] = {};
+  EXPECT_EQ(client.os().ioctl(client.render[0], 0xc00864bf, create), -EACCES);
+}
+
+TEST(Sysfs, TheModuleTellsItsParameters) {
+  Client client;
+  for (auto [name, value] : {std::pair{"noretry", "-1\n"}, {"emu_mode", "0\n"}, {"cwsr_enable", "1\n"}}) {
+    Result<std::string> text = client.os().read_file(std::string("/sys/module/amdgpu/parameters/") + name);
+    ASSERT_TRUE(text) << name;
+    EXPECT_EQ(*text, value) << name;
+  }
 }
 
 TEST(Ioctl, AnAddressSpaceBelongsToOneRenderNode) {
@@ -328,6 +350,56 @@ TEST(Memory, OneBufferOnSeveralCards) {
   EXPECT_EQ(client.release(handle), -EBUSY);
   EXPECT_EQ(client.unmap(handle, {gpu_id(1), gpu_id(2)}), 0);
   EXPECT_EQ(client.release(handle), 0);
+}
+
+// Whoever has a descriptor of a DMA-buf has the buffer, freed or not.
+TEST(Memory, ADmabufKeepsItsBuffer) {
+  Client client;
+  client.acquire();
+  constexpr uint64_t bytes = 4 << 20;
+  const uint64_t before = client.available();
+  auto given = std::make_unique<Shared>(client, bytes, alloc::vram | alloc::is_public);
+  *given->at<uint32_t>(bytes - 4) = 77;
+  kfd::ExportDmabuf exported{given->handle, O_CLOEXEC, 0};
+  ASSERT_EQ(client.call(kfd::export_dmabuf, exported), 0);
+  auto fd = static_cast<int>(exported.dmabuf_fd);
+  EXPECT_EQ(lseek(fd, 0, SEEK_END), static_cast<off_t>(bytes));
+  EXPECT_EQ(client.unmap(given->handle), 0);
+  EXPECT_EQ(client.release(given->handle), 0);
+  EXPECT_EQ(before - client.available(), bytes);
+
+  kfd::GetDmabufInfo info{};
+  info.dmabuf_fd = exported.dmabuf_fd;
+  ASSERT_EQ(client.call(kfd::get_dmabuf_info, info), 0);
+  EXPECT_EQ(info.size, bytes);
+  kfd::ImportDmabuf imported{client.reserve(bytes), 0, gpu_id(0), exported.dmabuf_fd};
+  ASSERT_EQ(client.call(kfd::import_dmabuf, imported), 0);
+  int other = dup(fd);
+  close(fd);
+  EXPECT_EQ(client.release(imported.handle), 0);
+  EXPECT_EQ(before - client.available(), bytes) << "the duplicate still has it";
+  info.dmabuf_fd = static_cast<uint32_t>(other);
+  EXPECT_EQ(client.call(kfd::get_dmabuf_info, info), 0);
+
+  imported = {client.reserve(bytes), 0, gpu_id(0), static_cast<uint32_t>(other)};
+  ASSERT_EQ(client.call(kfd::import_dmabuf, imported), 0);
+  close(other);
+  EXPECT_EQ(before - client.available(), bytes) << "who imported it has it himself";
+  kfd::IpcExportHandle shared{imported.handle, {}, gpu_id(0), 0x2001};
+  ASSERT_EQ(client.call(kfd::ipc_export_handle, shared), 0);
+  kfd::IpcImportHandle seen{};
+  seen.va_addr = client.reserve(bytes);
+  seen.gpu_id = gpu_id(0);
+  std::memcpy(seen.share_handle, shared.share_handle, sizeof(seen.share_handle));
+  ASSERT_EQ(client.call(kfd::ipc_import_handle, seen), 0);
+  EXPECT_EQ(seen.flags, 0x2001u) << "what the exporter said";
+  intptr_t mapped = client.os().mmap(reinterpret_cast<void*>(seen.va_addr), bytes, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_FIXED, client.render[0], seen.mmap_offset);
+  ASSERT_EQ(mapped, static_cast<intptr_t>(seen.va_addr));
+  EXPECT_EQ(reinterpret_cast<uint32_t*>(mapped)[bytes / 4 - 1], 77u);
+  EXPECT_EQ(client.release(imported.handle), 0);
+  EXPECT_EQ(client.release(seen.handle), 0);
+  EXPECT_EQ(client.available(), before);
 }
 
 //---------------------------------------------------------------------------------------------- events
