@@ -9,7 +9,7 @@
 //   GL1     of a shader array. Invalidated by buffer_gl1_inv, GL1_INV and acquire fences; bypassed by glc on
 //           gfx11, dlc on gfx10. Every workgroup is taken to be in an array of its own.
 //   scalar  of a workgroup processor, scalar loads. Invalidated by s_dcache_inv, GLK_INV and acquire fences;
-//           no store goes through it.
+//           bypassed by glc; no store goes through it.
 //   L2      of the GPU. Everything on the GPU goes through it; what the host writes into its own memory, or
 //           into the card's through the BAR, is not seen before GL2_INV or an acquire fence of system scope.
 //           What it holds of the GPU's own stores is in shadow.h.
@@ -25,7 +25,8 @@
 // streaming kernels pay for their first half megabyte. What was not recorded counts as evicted.
 //
 // Sources: LLVM, "User Guide for AMDGPU Backend", Memory Model gfx10-gfx11 (of uncached memory: "For kernarg
-// backing memory"); RDNA3 ISA 9.4, 8.1.5; Linux nvd.h, PACKET3_ACQUIRE_MEM_GCR_CNTL.
+// backing memory"); RDNA3 ISA 9.4, 8.1.5; Mesa ac_shader_util.c, ac_get_hw_cache_flags (of glc in scalar
+// loads); Linux nvd.h, PACKET3_ACQUIRE_MEM_GCR_CNTL.
 #pragma once
 
 #include <array>

@@ -59,10 +59,11 @@ struct Pair {
   "s_barrier\n s_cmp_eq_u32 s20, 0\n s_cbranch_scc0 on\n global_store_b32 v1, v0, s[0:1] offset:4\n"       \
   "s_waitcnt_vscnt null, 0x0\n on:\n s_barrier\n" acquire                                                  \
   "\n global_load_b32 v2, v1, s[0:1] offset:4\n s_endpgm"
-#define SCALAR(acquire)                                                                                    \
+#define SCALAR(acquire) SCALAR_BY(acquire, "")
+#define SCALAR_BY(acquire, policy)                                                                         \
   "v_mov_b32 v1, 0\n s_load_b32 s20, s[0:1], 0x0\n s_waitcnt lgkmcnt(0)\n v_mov_b32 v2, 5\n"               \
   "global_store_b32 v1, v2, s[0:1]\n s_waitcnt_vscnt null, 0x0\n" acquire                                  \
-  "\n s_load_b32 s21, s[0:1], 0x0\n s_endpgm"
+  "\n s_load_b32 s21, s[0:1], 0x0 " policy "\n s_endpgm"
 
 void two_workgroups(Dispatch& d) { d.grid[0] *= 2; }
 void two_waves_of_a_wgp(Dispatch& d) { d.grid[0] = d.workgroup[0] *= 2, d.rsrc1 |= 1u << 29; }
@@ -74,6 +75,8 @@ constexpr Pair pairs[] = {
   {"gfx1030", "(GL1)", HAND_OVER("buffer_gl0_inv"), HAND_OVER("buffer_gl0_inv\n buffer_gl1_inv"), two_workgroups},
   {"gfx1030", "(L0)", BARRIER("s_nop 0"), BARRIER("buffer_gl0_inv"), two_waves_of_a_wgp},
   {"gfx1100", "scalar cache", SCALAR("s_nop 0"), SCALAR("s_dcache_inv"), [](Dispatch&) {}},
+  {"gfx1100", "scalar cache", SCALAR_BY("s_nop 0", "dlc"), SCALAR_BY("s_nop 0", "glc"), [](Dispatch&) {}},
+  {"gfx1030", "scalar cache", SCALAR("s_nop 0"), SCALAR_BY("s_nop 0", "glc"), [](Dispatch&) {}},
 };
 // clang-format on
 

@@ -34,7 +34,8 @@ bool scalar_load(Wave& w, const Instruction& s) {
     if (p) {
       if (w.context->watch.on) w.context->watch.read(w, s, no_lane, address, *region, false);
       std::memcpy(value, p, inside * 4);
-      bool cached = region->kind != MemoryKind::doorbell && region->kind != MemoryKind::mmio;
+      bool cached =
+          region->kind != MemoryKind::doorbell && region->kind != MemoryKind::mmio && !s.inst->mods.glc;
       const Caches::Stale* stale =
           w.group->caches && cached ? w.group->caches->scalar_load(address, p, inside * 4) : nullptr;
       if (stale && !violates_at(w, s, Check::stale_read, stale_text(*stale), no_lane, address, false))
