@@ -545,7 +545,7 @@ def div_scale(f, by, apart, small):
         if f.is_nan(s1) or f.is_nan(s2) or f.is_inf(s1) or f.is_inf(s2) or f.is_nan(s0):
             return Accept("anything", lambda b: True), None
         if f.is_zero(s1) or f.is_zero(s2):
-            return f.any_nan, None
+            return f.any_nan, True
         scaled = f.ldexp(s0, by)
         if f.is_denormal(s1) or s0 not in (s1, s2):
             return Accept("anything", lambda b: True), None

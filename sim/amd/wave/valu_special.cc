@@ -51,8 +51,9 @@ template <class T>
 inline T div_scale(T s0, T s1, T s2, bool& out) {
   using F = Float<T>;
   auto same = [](T a, T b) { return __builtin_memcmp(&a, &b, sizeof a) == 0; };
-  out = false;
-  if (s2 == 0 || s1 == 0) return F::invalid();
+  out =
+      s2 == 0 || s1 == 0;  // as silicon says (tinygrad, test/amd/hw/test_vop3.py); the ISA documents print 0
+  if (out) return F::invalid();
   if (exponent(s2) - exponent(s1) >= F::apart) {  // the quotient would overflow
     out = true;
     return same(s0, s1) ? scaled(s0, F::scale) : s0;
