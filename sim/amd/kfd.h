@@ -29,6 +29,7 @@
 #include "sim/amd/events.h"
 #include "sim/amd/queue.h"
 #include "sim/amd/resources.h"
+#include "sim/amd/smi.h"
 #include "sim/amd/vm.h"
 
 namespace doorbell::sim::amd {
@@ -108,10 +109,11 @@ class KfdProcess {
     uint32_t flags = doorbell::amd::kfd::svm_flag::host_access | doorbell::amd::kfd::svm_flag::coherent;
     uint32_t preferred = doorbell::amd::kfd::svm_undefined_location;
     uint32_t prefetch = doorbell::amd::kfd::svm_undefined_location;
-    uint32_t granularity = 9;   // log2 of pages
-    uint32_t mapped = 0;        // a bit per card
-    bool writable = false;      // where it is mapped
-    uint32_t mapped_flags = 0;  // what `flags` were then
+    uint32_t location = doorbell::amd::kfd::svm_system_memory;  // where Linux would have the pages by now
+    uint32_t granularity = 9;                                   // log2 of pages
+    uint32_t mapped = 0;                                        // a bit per card
+    bool writable = false;                                      // where it is mapped
+    uint32_t mapped_flags = 0;                                  // what `flags` were then
   };
   struct Queue {
     size_t card = 0;
@@ -228,6 +230,7 @@ class KfdProcess {
   RenderNode render_node_ = nullptr;
   void* render_owner_ = nullptr;
   Events events_;
+  Smi smi_;
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Device>> devices_;
@@ -246,7 +249,6 @@ class KfdProcess {
   std::vector<std::pair<uintptr_t, uintptr_t>> client_memory_;
   std::vector<StandIn> stand_ins_;
   HostTime next_look_{};  // for lost memory
-  std::vector<Fd> smi_listeners_;
   // What DMA-bufs hold that were exported here, each with a description of its file that no client has.
   struct Dmabuf {
     Fd file;

@@ -237,6 +237,7 @@ void KfdProcess::fault(Device& on, uint32_t, const Fault& what) {
     exception.va = what.address / page_bytes * page_bytes;
     exception.gpu_id = on.id();
     events_.memory_exception(exception);
+    smi_.memory_fault(on.id());
   } else {
     events_.hardware_exception({kfd::reset_whole_gpu, kfd::cause_gpu_hang, 1, on.id()});
   }

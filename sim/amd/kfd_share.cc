@@ -7,7 +7,6 @@
 // ioctls.
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -175,11 +174,9 @@ int KfdProcess::ipc_import(kfd::IpcImportHandle& args) {
 int KfdProcess::smi_events(kfd::SmiEvents& args) {
   std::lock_guard lock(mutex_);
   if (!device(args.gpu_id)) return -EINVAL;
-  int ends[2];
-  // The client writes which events it wants and reads lines of text; lines that nobody reads are lost.
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return -errno;
-  smi_listeners_.emplace_back(ends[0]);
-  args.anon_fd = static_cast<uint32_t>(ends[1]);
+  int fd = smi_.listen(args.gpu_id);
+  if (fd < 0) return fd;
+  args.anon_fd = static_cast<uint32_t>(fd);
   return 0;
 }
 

@@ -135,6 +135,13 @@ int KfdProcess::svm_set(uint64_t start, uint64_t end, std::span<const kfd::SvmAt
     int error = svm_map(at, range);
     publish_client_memory();
     if (error) return error;
+    // No page moves, but who asks for it is told as if it did (svm_range_trigger_migration).
+    if (range.prefetch != kfd::svm_undefined_location && range.prefetch != range.location) {
+      uint32_t gpu = range.prefetch != kfd::svm_system_memory ? range.prefetch : range.location;
+      smi_.prefetched(gpu, at, range.end - at, range.location, range.prefetch, range.prefetch,
+                      range.preferred);
+      range.location = range.prefetch;
+    }
     at = range.end;
   }
   return 0;

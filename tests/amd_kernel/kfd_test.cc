@@ -13,6 +13,7 @@
 
 #include "driver/amd/abi/drm.h"
 #include "driver/amd/abi/pm4.h"
+#include "driver/amd/abi/sdma.h"
 #include "tests/amd_kernel/rig.h"
 
 namespace doorbell::test {
@@ -721,6 +722,66 @@ TEST_F(Queues, WhatTheyStoreIsTheHostsWhenItIsWrittenBack) {
       EXPECT_EQ(client.release(handle), 0);
     }
   }
+}
+
+TEST_F(Queues, ListenersHearOfFaultsAndMigrationsThatTheyAskedFor) {
+  kfd::SmiEvents all{gpu_id(0), 0}, faults{gpu_id(0), 0};
+  ASSERT_EQ(client.call(kfd::smi_events, all), 0);
+  ASSERT_EQ(client.call(kfd::smi_events, faults), 0);
+  char text[256] = {};
+  auto hear = [&](const kfd::SmiEvents& listener) {
+    ssize_t count = read(static_cast<int>(listener.anon_fd), text, sizeof(text) - 1);
+    return count < 0 ? std::string(std::strerror(errno)) : std::string(text, text + count);
+  };
+  uint64_t fault = 1, any = ~uint64_t{0};
+  ASSERT_EQ(write(static_cast<int>(all.anon_fd), &any, 8), 8);
+  ASSERT_EQ(write(static_cast<int>(faults.anon_fd), &fault, 8), 8);
+  EXPECT_EQ(hear(all), "Resource temporarily unavailable");
+
+  void* owned = ::mmap(nullptr, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(owned, MAP_FAILED);
+  auto va = reinterpret_cast<uint64_t>(owned);
+  auto prefetch = [&](uint32_t where) {
+    struct {
+      kfd::Svm args;
+      kfd::SvmAttribute attributes[2];
+    } request{{va, 3 * page, kfd::svm_set_attr, 2},
+              {{static_cast<uint32_t>(kfd::SvmAttributeType::preferred_location), 0},
+               {static_cast<uint32_t>(kfd::SvmAttributeType::prefetch_location), where}}};
+    uint32_t number = (kfd::svm.request & ~(0x3fffu << 16)) | uint32_t{sizeof request} << 16;
+    return client.os().ioctl(client.fd, number, &request);
+  };
+  ASSERT_EQ(prefetch(0), 0);
+  EXPECT_EQ(hear(all), "Resource temporarily unavailable") << "they are there";
+  ASSERT_EQ(prefetch(gpu_id(0)), 0);
+  std::string heard = hear(all), pages = fmt::format("-{} @{:x}(3) ", getpid(), va / page);
+  std::string there = fmt::format("0->{:x}", gpu_id(0));
+  EXPECT_TRUE(heard.starts_with("5 ")) << heard;
+  EXPECT_NE(heard.find(pages + there + fmt::format(" {:x}:0 0\n6 ", gpu_id(0))), std::string::npos) << heard;
+  EXPECT_TRUE(heard.ends_with(pages + there + " 0\n")) << heard;
+  ASSERT_EQ(prefetch(0), 0);
+  EXPECT_NE(hear(all).find(pages + fmt::format("{:x}->0 0:0 0\n6 ", gpu_id(0))), std::string::npos) << text;
+  EXPECT_EQ(hear(faults), "Resource temporarily unavailable") << "nobody asked for migrations";
+
+  namespace sdma = doorbell::amd::sdma;
+  QueueParts parts(client, kfd::QueueType::sdma);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  const uint32_t words[] = {sdma::FENCE | 3 << 16, 0x1000, 0, 1};  // nothing is mapped there
+  std::memcpy(parts.ring.at<uint32_t>(), words, sizeof(words));
+  std::atomic_ref(*parts.write.at<uint64_t>()).store(sizeof(words));
+  testing::internal::CaptureStderr();
+  *parts.doorbell(client) = sizeof(words);
+  auto end = std::chrono::steady_clock::now() + 10s;
+  while ((heard = hear(faults)).starts_with("Resource") && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(heard.starts_with(fmt::format("1 {:x}:", getpid()))) << heard;
+  EXPECT_TRUE(heard.ends_with("\n")) << heard;
+  EXPECT_EQ(hear(all), heard);
+  EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+  testing::internal::GetCapturedStderr();
+  close(static_cast<int>(all.anon_fd));
+  close(static_cast<int>(faults.anon_fd));
+  ::munmap(owned, 3 * page);
 }
 
 // To be prefetched moves no page here, and evicts no queue either: whoever works there notices nothing.
