@@ -40,16 +40,6 @@ int version(Node&, drm::Version& args) {
   return copy_text(args.description, args.description_length, "AMD GPU");
 }
 
-int get_unique(Node& node, drm::Unique& args) {
-  return copy_text(args.unique, args.length, fmt::format("0000:{:02x}:00.0", pci_bus(node.index)));
-}
-
-int get_client(Node&, drm::Client& args) {
-  if (args.index != 0) return -EINVAL;
-  args = {0, 1, static_cast<uint64_t>(getpid()), getuid(), 0, 0};
-  return 0;
-}
-
 int get_cap(Node&, drm::Capability& args) {
   // drm.h: what a render node can say. There are no objects to synchronise here, as there are no submissions.
   constexpr uint64_t prime = 0x5, timestamp_monotonic = 0x6, syncobj = 0x13, syncobj_timeline = 0x14;
@@ -210,10 +200,10 @@ template <auto function, class Args>
 constexpr Row row(const Ioctl<Args>& ioctl) {
   return {ioctl.request, [](Node& node, void* args) { return function(node, *static_cast<Args*>(args)); }};
 }
+// Primary nodes are render nodes here as well: what only a primary one answers (GET_UNIQUE, GET_CLIENT,
+// modes, masters) is refused [drm_ioctl.c, drm_ioctl_permit].
 constexpr Row rows[] = {
     row<version>(drm::version),
-    row<get_unique>(drm::get_unique),
-    row<get_client>(drm::get_client),
     row<get_cap>(drm::get_cap),
     row<info>(drm::info),
 };

@@ -499,6 +499,12 @@ constexpr Refusal refusals[] = {
   {"drm_for_masters", EACCES, "drm/drm_ioctl.c, drm_ioctl_permit", [](Case& c) {
     uint64_t room[8] = {};
     return c.client.os().ioctl(c.client.render[0], c.bad ? 0x641e : drm::version.request, room); }},
+  {"drm_unique_of_a_render_node", EACCES, "drm/drm_ioctl.c, drm_ioctls, drm_ioctl_permit", [](Case& c) {
+    uint64_t room[8] = {};
+    return c.client.os().ioctl(c.client.render[0], c.bad ? drm::get_unique.request : drm::version.request, room); }},
+  {"drm_client_of_a_render_node", EACCES, "drm/drm_ioctl.c, drm_ioctls, drm_ioctl_permit", [](Case& c) {
+    uint64_t room[8] = {};
+    return c.client.os().ioctl(c.client.render[0], c.bad ? drm::get_client.request : drm::version.request, room); }},
   {"drm_capability", EINVAL, "drm/drm_ioctl.c, drm_getcap", [](Case& c) {
     drm::Capability args{c.bad ? 0x99u : 0x5u, 0};
     return c.client.os().ioctl(c.client.render[0], drm::get_cap.request, &args); }},
