@@ -1,4 +1,4 @@
-// Render nodes: DRM's own ioctls and amdgpu's INFO.
+// Render nodes: DRM's own ioctls, amdgpu's INFO, and the way to its buffers.
 #include "sim/amd/drm.h"
 
 #include <algorithm>
@@ -19,6 +19,8 @@ namespace {
 
 struct Node {
   Resources& resources;
+  KfdProcess* process;
+  uint64_t file;
   uint32_t index;
   const Card& card;
   const Gpu& gpu;
@@ -192,6 +194,11 @@ int info(Node& node, drm::Info& args) {
   return -EINVAL;
 }
 
+template <auto method, class Args>
+int gem(Node& node, Args& args) {
+  return node.process ? (node.process->*method)(node.index, node.file, args) : -EINVAL;
+}
+
 struct Row {
   uint32_t request;
   int (*handle)(Node&, void*);
@@ -206,11 +213,17 @@ constexpr Row rows[] = {
     row<version>(drm::version),
     row<get_cap>(drm::get_cap),
     row<info>(drm::info),
+    row<gem<&KfdProcess::gem_close, drm::GemClose>>(drm::gem_close),
+    row<gem<&KfdProcess::gem_export, drm::PrimeHandle>>(drm::prime_handle_to_fd),
+    row<gem<&KfdProcess::gem_import, drm::PrimeHandle>>(drm::prime_fd_to_handle),
+    row<gem<&KfdProcess::gem_mmap, drm::GemMmap>>(drm::gem_mmap),
+    row<gem<&KfdProcess::gem_va, drm::GemVa>>(drm::gem_va),
 };
 
 }  // namespace
 
-int drm_ioctl(Resources& resources, size_t card, uint32_t request, uint64_t argument) {
+int drm_ioctl(Resources& resources, KfdProcess* process, size_t card, uint64_t file, uint32_t request,
+              uint64_t argument) {
   constexpr uint32_t number = 0xff;
   const Row* found = nullptr;
   for (const Row& row : rows) {
@@ -227,7 +240,7 @@ int drm_ioctl(Resources& resources, size_t card, uint32_t request, uint64_t argu
   uint32_t direction = found->request >> 30;
   if ((direction & 1) && !copy_from_user(args, argument, size)) return -EFAULT;
   const Card& on = resources.machine().cards[card];
-  Node node{resources, static_cast<uint32_t>(card), on, *on.gpu};
+  Node node{resources, process, file, static_cast<uint32_t>(card), on, *on.gpu};
   int returned = found->handle(node, args);
   if ((direction & 2) && !copy_to_user(argument, args, size)) returned = -EFAULT;
   return returned;

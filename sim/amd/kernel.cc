@@ -164,7 +164,10 @@ int EmulatedKernel::ioctl(int fd, uint32_t request, void* argument) {
   File file;
   if (!find(fd, file)) return host_kernel().ioctl(fd, request, argument);
   auto user = reinterpret_cast<uint64_t>(argument);
-  if (!file.kfd) return drm_ioctl(*resources_, file.card, request, user);
+  if (!file.kfd) {
+    KfdProcess* own = getpid() == pid_ ? process_.load() : nullptr;
+    return drm_ioctl(*resources_, own, file.card, file.id, request, user);
+  }
   // A process opens /dev/kfd for itself: what it inherited is no good.
   if (getpid() != pid_) return -EBADF;
   return process_.load()->ioctl(request, user);

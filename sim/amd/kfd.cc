@@ -132,6 +132,7 @@ KfdProcess::~KfdProcess() {
   }
   for (auto& device : devices_) {
     for (auto& [id, buffer] : device->buffers) give_back(buffer);
+    while (!device->gems.empty()) gem_forget(*device, device->gems.begin()->first);
     raw::unmap(device->doorbells, kfd_file::doorbell_bytes);
   }
   for (const Dmabuf& dmabuf : dmabufs_) resources_.release(dmabuf.block);

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "driver/amd/abi/drm.h"
 #include "driver/amd/abi/kfd.h"
 #include "hal/base/units.h"
 #include "sim/amd/crew.h"
@@ -80,6 +81,14 @@ class KfdProcess {
   }
   [[nodiscard]] Resources& resources() { return resources_; }
 
+  // Buffers as the render node names and maps them, on a file whose address space this process has taken over
+  // (ACQUIRE_VM); -EINVAL on others. 0 or -errno.
+  int gem_import(size_t card, uint64_t file, doorbell::amd::drm::PrimeHandle& args);
+  int gem_export(size_t card, uint64_t file, doorbell::amd::drm::PrimeHandle& args);
+  int gem_close(size_t card, uint64_t file, doorbell::amd::drm::GemClose& args);
+  int gem_mmap(size_t card, uint64_t file, doorbell::amd::drm::GemMmap& args);
+  int gem_va(size_t card, uint64_t file, doorbell::amd::drm::GemVa& args);
+
  private:
   struct Buffer {
     uint64_t handle = 0;
@@ -122,6 +131,14 @@ class KfdProcess {
     bool sdma = false;
     std::vector<uint64_t> buffers;  // handles in use
   };
+  struct Gem {
+    Block block;
+    std::byte* host = nullptr;
+  };
+  struct GemMapping {
+    uint64_t bytes = 0;
+    uint32_t handle = 0;
+  };
   // What KFD calls a process device: this process on one card.
   struct Device {
     size_t index = 0;
@@ -134,8 +151,10 @@ class KfdProcess {
     uint32_t sdma_queues = 0;
     std::optional<uint32_t> gws_queue;  // which has the global wave sync
     uint64_t scratch_backing = 0, trap_base = 0, trap_memory = 0;
-    std::map<uint32_t, Buffer> buffers;  // by the low half of their handles
-    uint32_t next_buffer = 0;            // none below is free
+    std::map<uint32_t, Buffer> buffers;           // by the low half of their handles
+    uint32_t next_buffer = 0;                     // none below is free
+    std::map<uint32_t, Gem> gems;                 // by handle
+    std::map<uint64_t, GemMapping> gem_mappings;  // by address
     [[nodiscard]] uint32_t id() const { return gpu_id(index); }
   };
 
@@ -172,6 +191,14 @@ class KfdProcess {
   void find_lost_memory();
   void find_lost_memory_now_and_then();
   void publish_client_memory();
+
+  // A descriptor for a buffer that is shared under this key, or -errno.
+  int make_dmabuf(const ShareKey& key, uint64_t bytes, uint32_t flags);
+  // 0 or -errno: the key behind a descriptor.
+  static int read_dmabuf(int fd, ShareKey& key);
+  Device* gem_device(size_t card, uint64_t file);
+  void gem_clear(Device& device, uint64_t start, uint64_t end);
+  void gem_forget(Device& device, uint32_t handle);
 
   // One function per ioctl, in the order of their numbers.
   struct Row;

@@ -261,6 +261,9 @@ int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
           if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);
       return 0;
     }
+    for (const auto& [handle, gem] : on->gems)
+      if (gem.block.card == card && gem.block.offset == offset)
+        return align(bytes) > gem.block.bytes ? -EINVAL : 0;
   }
   return -EINVAL;
 }

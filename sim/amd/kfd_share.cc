@@ -30,8 +30,9 @@ struct DmabufContent {
 constexpr std::array<char, 16> dmabuf_magic = {'d', 'o', 'o', 'r', 'b', 'e', 'l', 'l',
                                                ' ', 'd', 'm', 'a', 'b', 'u', 'f'};
 
-// 0 or -errno: the key behind a descriptor.
-int read_dmabuf(int fd, ShareKey& key) {
+}  // namespace
+
+int KfdProcess::read_dmabuf(int fd, ShareKey& key) {
   DmabufContent content{};
   long count = raw::call(SYS_pread64, fd, raw::pointer(&content), sizeof(content), 0);
   if (count == -EBADF) return -EBADF;
@@ -39,8 +40,6 @@ int read_dmabuf(int fd, ShareKey& key) {
   key = content.key;
   return 0;
 }
-
-}  // namespace
 
 int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& handle) {
   Buffer made;
@@ -75,29 +74,36 @@ int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
   if (!shared) return -EINVAL;
   if (shared->kind == MemoryKind::userptr) return -EPERM;  // amdgpu_dma_buf.c, amdgpu_gem_prime_export
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
+  ShareKey key;
+  if (int error = share(*shared, 0, key)) return error;
+  int fd = make_dmabuf(key, shared->block.bytes, args.flags);
+  if (fd < 0) return fd;
+  args.dmabuf_fd = static_cast<uint32_t>(fd);
+  return 0;
+}
+
+int KfdProcess::make_dmabuf(const ShareKey& key, uint64_t bytes, uint32_t flags) {
   drop_closed_dmabufs();
-  DmabufContent content{dmabuf_magic, {}};
-  if (int error = share(*shared, 0, content.key)) return error;
+  const DmabufContent content{dmabuf_magic, key};
   // Two descriptions of one file: the client's, and one to tell by when there is no other.
   Fd file(memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   std::string path = fmt::format("/proc/self/fd/{}", file.get());
   Fd own(raw::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  long fd = raw::open(path.c_str(), O_RDWR | static_cast<int>(args.flags & O_CLOEXEC));
+  long fd = raw::open(path.c_str(), O_RDWR | static_cast<int>(flags & O_CLOEXEC));
   bool made = file && own && fd >= 0 &&
               raw::write(file.get(), &content, sizeof(content)) == sizeof(content) &&
               // Its end is the buffer's (dma-buf.c, dma_buf_llseek).
-              ftruncate(file.get(), static_cast<off_t>(shared->block.bytes)) == 0;
+              ftruncate(file.get(), static_cast<off_t>(bytes)) == 0;
   uint32_t tag = 0;
   Block block;
-  int error = made ? resources_.open(content.key, block, tag) : -ENOMEM;
+  int error = made ? resources_.open(key, block, tag) : -ENOMEM;
   if (error != 0) {
     if (fd >= 0) raw::close(static_cast<int>(fd));
     return error;
   }
   raw::call(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
   dmabufs_.push_back({std::move(own), block});
-  args.dmabuf_fd = static_cast<uint32_t>(fd);
-  return 0;
+  return static_cast<int>(fd);
 }
 
 // A DMA-buf keeps its buffer until the last descriptor of it is closed, wherever that was passed to (or until

@@ -998,6 +998,82 @@ TEST_F(Queues, MemoryThatItsOwnerTakesAwayMeanwhileIsAFaultOfTheGpuAlone) {
   }
 }
 
+// What libdrm does for ROCr's hipMemMap: memory without an address, mapped twice where the client says.
+TEST_F(Queues, StoreToWhatTheRenderNodeHasMapped) {
+  namespace drm = doorbell::amd::drm;
+  namespace pm4 = doorbell::amd::pm4;
+  using doorbell::amd::high_dword, doorbell::amd::low_dword;
+  const int node = client.render[0];
+  const auto call = [&](const auto& ioctl, auto& args) {
+    return client.os().ioctl(node, ioctl.request, &args);
+  };
+  uint64_t handle = 0;
+  ASSERT_EQ(client.allocate(0, 4 * page, alloc::vram | rw, handle), 0);
+  uint32_t gem = 0;
+  for (int again = 0; again < 2; ++again) {
+    kfd::ExportDmabuf shared{handle, O_CLOEXEC, 0};
+    ASSERT_EQ(client.call(kfd::export_dmabuf, shared), 0);
+    drm::PrimeHandle args{0, 0, static_cast<int32_t>(shared.dmabuf_fd)};
+    EXPECT_EQ(lseek(args.fd, 0, SEEK_END), static_cast<off_t>(4 * page));
+    ASSERT_EQ(call(drm::prime_fd_to_handle, args), 0);
+    if (again) { EXPECT_EQ(args.handle, gem) << "a buffer has one handle on a file"; }
+    gem = args.handle;
+    close(args.fd);
+  }
+  drm::GemMmap place{gem};
+  ASSERT_EQ(call(drm::gem_mmap, place), 0);
+  intptr_t seen =
+      client.os().mmap(nullptr, 4 * page, PROT_READ | PROT_WRITE, MAP_SHARED, node, place.handle_or_offset);
+  ASSERT_GT(seen, 0);
+  auto* words = reinterpret_cast<uint32_t*>(seen);
+  const uint64_t va = client.reserve(8 * page);
+  const auto va_call = [&](drm::VaOperation operation, uint64_t at, uint64_t offset, uint64_t bytes) {
+    drm::GemVa args{
+        gem,    0,    static_cast<uint32_t>(operation), drm::va_flag::readable | drm::va_flag::writeable, at,
+        offset, bytes};
+    return call(drm::gem_va, args);
+  };
+  ASSERT_EQ(va_call(drm::VaOperation::map, va, 0, 4 * page), 0);
+  ASSERT_EQ(va_call(drm::VaOperation::map, va + 4 * page, 2 * page, 2 * page), 0);
+
+  QueueParts parts(client, kfd::QueueType::pm4);
+  ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);
+  volatile uint64_t* doorbell = parts.doorbell(client);
+  uint32_t at = 0;
+  const auto write = [&](uint64_t to, uint32_t value) {
+    const uint32_t packet[] = {pm4::Header::make(pm4::WRITE_DATA, 5).word, 5 << 8 | 1 << 20, low_dword(to),
+                               high_dword(to), value};
+    std::memcpy(parts.ring.at<uint32_t>(at * 4), packet, sizeof packet);
+    at += 5;
+    std::atomic_ref(*parts.write.at<uint64_t>()).store(at);
+    *doorbell = at;
+    auto end = std::chrono::steady_clock::now() + 10s;
+    while (std::atomic_ref(*parts.read.at<uint32_t>()).load() != at && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(std::atomic_ref(*parts.read.at<uint32_t>()).load(), at);
+  };
+  write(va + 3 * page, 7);
+  EXPECT_EQ(words[3 * page / 4], 7u);
+  write(va + 4 * page, 9);
+  EXPECT_EQ(words[2 * page / 4], 9u);
+
+  // Cut in two; KFD's own hold on the buffer is gone as well by now.
+  EXPECT_EQ(client.release(handle), 0);
+  EXPECT_EQ(va_call(drm::VaOperation::clear, va + page, 0, page), 0);
+  write(va + 2 * page, 11);
+  EXPECT_EQ(words[2 * page / 4], 11u);
+  EXPECT_EQ(va_call(drm::VaOperation::map, va + page, 0, page), 0);
+  write(va + page, 13);
+  EXPECT_EQ(words[0], 13u);
+  EXPECT_EQ(va_call(drm::VaOperation::unmap, va + 2 * page, 0, 0), 0);
+  EXPECT_EQ(va_call(drm::VaOperation::unmap, va + 2 * page, 0, 0), -ENOENT);
+
+  EXPECT_EQ(client.call(kfd::destroy_queue, kfd::QueueId{parts.args.queue_id, 0}), 0);
+  drm::GemClose done{gem, 0};
+  EXPECT_EQ(call(drm::gem_close, done), 0);
+  EXPECT_EQ(va_call(drm::VaOperation::unmap, va, 0, 0), -ENOENT);
+}
+
 TEST_F(Queues, UpdatesAndMasksAreChecked) {
   QueueParts parts(client);
   ASSERT_EQ(client.call(kfd::create_queue, parts.args), 0);

@@ -72,6 +72,25 @@ struct Case {
     munmap(reinterpret_cast<void*>(memory), bytes);
     return result;
   }
+  // A buffer of the card's by its name on the render node.
+  uint32_t gem(uint64_t bytes = 2 * page) {
+    uint64_t handle = 0;
+    EXPECT_EQ(client.allocate(0, bytes, alloc::vram, handle), 0);
+    kfd::ExportDmabuf given{handle, O_CLOEXEC, 0};
+    EXPECT_EQ(client.call(kfd::export_dmabuf, given), 0);
+    drm::PrimeHandle args{0, 0, static_cast<int32_t>(given.dmabuf_fd)};
+    EXPECT_EQ(drm_call(drm::prime_fd_to_handle, args), 0);
+    close(args.fd);
+    return args.handle;
+  }
+  template <class Args>
+  int drm_call(const Ioctl<Args>& ioctl, Args& args) {
+    return client.os().ioctl(client.render[0], ioctl.request, &args);
+  }
+  int gem_va(drm::GemVa args) { return drm_call(drm::gem_va, args); }
+  drm::GemVa mapping(uint32_t handle, uint64_t va) {
+    return {handle, 0, 1, drm::va_flag::readable | drm::va_flag::writeable, va, 0, 2 * page};
+  }
   uint32_t event(kfd::EventType type = kfd::EventType::signal) {
     kfd::CreateEvent args{};
     args.event_type = static_cast<uint32_t>(type);
@@ -505,6 +524,66 @@ constexpr Refusal refusals[] = {
   {"drm_client_of_a_render_node", EACCES, "drm/drm_ioctl.c, drm_ioctls, drm_ioctl_permit", [](Case& c) {
     uint64_t room[8] = {};
     return c.client.os().ioctl(c.client.render[0], c.bad ? drm::get_client.request : drm::version.request, room); }},
+  {"gem_import_of_no_dmabuf", EINVAL, "dma-buf/dma-buf.c, dma_buf_get", [](Case& c) {
+    if (!c.bad) return c.gem() != 0 ? 0 : -1;
+    drm::PrimeHandle args{0, 0, c.client.fd};
+    return c.drm_call(drm::prime_fd_to_handle, args); }},
+  {"gem_import_without_an_address_space", EINVAL, "not served: amdgpu would, but nothing runs in that address space", [](Case& c) {
+    uint64_t handle = 0;
+    EXPECT_EQ(c.client.allocate(0, page, alloc::vram, handle), 0);
+    kfd::ExportDmabuf given{handle, O_CLOEXEC, 0};
+    EXPECT_EQ(c.client.call(kfd::export_dmabuf, given), 0);
+    int other = c.client.os().open("/dev/dri/renderD128", O_RDWR);
+    drm::PrimeHandle args{0, 0, static_cast<int32_t>(given.dmabuf_fd)};
+    int result = c.client.os().ioctl(c.bad ? other : c.client.render[0], drm::prime_fd_to_handle.request, &args);
+    c.client.os().close(other);
+    close(args.fd);
+    return result; }},
+  {"gem_export_no_handle", ENOENT, "drm/drm_prime.c, drm_gem_prime_handle_to_dmabuf", [](Case& c) {
+    drm::PrimeHandle args{c.gem() + (c.bad ? 7 : 0), O_CLOEXEC, -1};
+    int result = c.drm_call(drm::prime_handle_to_fd, args);
+    if (result == 0) close(args.fd);
+    return result; }},
+  {"gem_mmap_no_handle", ENOENT, "amdgpu/amdgpu_gem.c, amdgpu_mode_dumb_mmap", [](Case& c) {
+    drm::GemMmap args{c.gem() + (c.bad ? 7 : 0)};
+    return c.drm_call(drm::gem_mmap, args); }},
+  {"gem_close_twice", EINVAL, "drm/drm_gem.c, drm_gem_handle_delete", [](Case& c) {
+    drm::GemClose args{c.gem(), 0};
+    if (c.bad) { EXPECT_EQ(c.drm_call(drm::gem_close, args), 0); }
+    return c.drm_call(drm::gem_close, args); }},
+  {"gem_va_no_handle", ENOENT, "amdgpu/amdgpu_gem.c, amdgpu_gem_va_ioctl", [](Case& c) {
+    return c.gem_va(c.mapping(c.gem() + (c.bad ? 7 : 0), c.client.reserve(2 * page))); }},
+  {"gem_va_at_the_bottom", EINVAL, "amdgpu/amdgpu_gem.c, amdgpu_gem_va_ioctl", [](Case& c) {
+    return c.gem_va(c.mapping(c.gem(), c.bad ? 0xf000 : c.client.reserve(2 * page))); }},
+  {"gem_va_into_the_hole", EINVAL, "amdgpu/amdgpu_gem.c, amdgpu_gem_va_ioctl", [](Case& c) {
+    return c.gem_va(c.mapping(c.gem(), c.bad ? (uint64_t{1} << 47) - page : c.client.reserve(2 * page))); }},
+  {"gem_va_flags", EINVAL, "amdgpu/amdgpu_gem.c, amdgpu_gem_va_ioctl", [](Case& c) {
+    drm::GemVa args = c.mapping(c.gem(), c.client.reserve(2 * page));
+    args.flags |= c.bad ? 1u << 20 : drm::va_flag::mtype_uc;
+    return c.gem_va(args); }},
+  {"gem_va_operation", EINVAL, "amdgpu/amdgpu_gem.c, amdgpu_gem_va_ioctl", [](Case& c) {
+    drm::GemVa args = c.mapping(c.gem(), c.client.reserve(2 * page));
+    args.operation = c.bad ? 5 : 4;
+    return c.gem_va(args); }},
+  {"gem_va_between_pages", EINVAL, "amdgpu/amdgpu_vm.c, amdgpu_vm_verify_parameters", [](Case& c) {
+    drm::GemVa args = c.mapping(c.gem(), c.client.reserve(2 * page));
+    args.bytes -= c.bad ? 8 : page;
+    return c.gem_va(args); }},
+  {"gem_va_beyond_the_buffer", EINVAL, "amdgpu/amdgpu_vm.c, amdgpu_vm_verify_parameters", [](Case& c) {
+    drm::GemVa args = c.mapping(c.gem(), c.client.reserve(2 * page));
+    args.offset = c.bad ? page : 0;
+    return c.gem_va(args); }},
+  {"gem_va_over_another", EINVAL, "amdgpu/amdgpu_vm.c, amdgpu_vm_bo_map", [](Case& c) {
+    uint64_t va = c.client.reserve(4 * page);
+    uint32_t gem = c.gem();
+    EXPECT_EQ(c.gem_va(c.mapping(gem, va)), 0);
+    return c.gem_va(c.mapping(gem, va + (c.bad ? 1 : 2) * page)); }},
+  {"gem_va_unmap_from_the_middle", ENOENT, "amdgpu/amdgpu_vm.c, amdgpu_vm_bo_unmap", [](Case& c) {
+    drm::GemVa args = c.mapping(c.gem(), c.client.reserve(2 * page));
+    EXPECT_EQ(c.gem_va(args), 0);
+    args.operation = 2;
+    args.va += c.bad ? page : 0;
+    return c.gem_va(args); }},
   {"drm_capability", EINVAL, "drm/drm_ioctl.c, drm_getcap", [](Case& c) {
     drm::Capability args{c.bad ? 0x99u : 0x5u, 0};
     return c.client.os().ioctl(c.client.render[0], drm::get_cap.request, &args); }},

@@ -112,6 +112,11 @@ constexpr Row drm_rows[] = {
   {drm::get_client.request, "nnQQQQ"},
   {drm::get_cap.request,    "QQ"},
   {drm::info.request,       "Pnnrrrr"},
+  {drm::gem_close.request,          "nn"},
+  {drm::prime_handle_to_fd.request, "nnn"},
+  {drm::prime_fd_to_handle.request, "nnd"},
+  {drm::gem_mmap.request,           "nn"},
+  {drm::gem_va.request,             "nnnnASS"},
 };
 // clang-format on
 
@@ -307,7 +312,7 @@ class Session {
     int result = kernel_->ioctl(file, request, args.data());
     DOORBELL_CHECK(result <= 0 && result > -4096, "ioctl {:#x} returned {}", request, result);
     DOORBELL_CHECK(std::memcmp(&args[size], &canary, 8) == 0, "ioctl {:#x} wrote behind its struct", request);
-    if (result == 0) learn(request & 0xff, args.data());
+    if (result == 0) learn(request & 0xffff, args.data());
     return result;
   }
 
@@ -316,7 +321,7 @@ class Session {
       std::memcpy(&value, args, sizeof value);
       return value;
     };
-    auto is = [&](uint32_t request) { return (request & 0xff) == number; };
+    auto is = [&](uint32_t request) { return (request & 0xffff) == number; };
     if (is(kfd::alloc_memory.request)) {
       auto made = read(kfd::AllocMemory{});
       handles_.push_back(made.handle);
@@ -327,6 +332,8 @@ class Session {
     if (is(kfd::ipc_import_handle.request)) handles_.push_back(read(kfd::IpcImportHandle{}).handle);
     if (is(kfd::create_event.request)) events_.push_back(read(kfd::CreateEvent{}).event_id);
     if (is(kfd::export_dmabuf.request)) descriptors_.push_back(read(kfd::ExportDmabuf{}).dmabuf_fd);
+    if (is(drm::prime_handle_to_fd.request))
+      descriptors_.push_back(static_cast<uint32_t>(read(drm::PrimeHandle{}).fd));
     if (is(kfd::smi_events.request)) descriptors_.push_back(read(kfd::SmiEvents{}).anon_fd);
     if (is(kfd::create_queue.request)) {
       auto made = read(kfd::CreateQueue{});

@@ -120,6 +120,30 @@ struct InfoGds {
 };
 static_assert(sizeof(InfoMemory) == 96 && sizeof(InfoGds) == 32);
 
+// Buffers. A handle is one file's name of a buffer.
+struct GemClose {
+  uint32_t handle, pad;
+};
+struct PrimeHandle {
+  uint32_t handle, flags;
+  int32_t fd;
+};
+struct GemMmap {
+  uint64_t handle_or_offset;  // in: a handle in its low half; out: what to mmap at
+};
+enum class VaOperation : uint32_t { map = 1, unmap = 2, clear = 3, replace = 4 };
+namespace va_flag {
+inline constexpr uint32_t delay_update = 1, readable = 2, writeable = 4, executable = 8, prt = 16,
+                          mtype = 0xf << 5, mtype_uc = 4 << 5, noalloc = 1 << 9;
+}
+struct GemVa {
+  uint32_t handle, pad, operation, flags;
+  uint64_t va, offset, bytes;
+  // Later kernels have fences behind this.
+};
+static_assert(sizeof(GemClose) == 8 && sizeof(PrimeHandle) == 12 && sizeof(GemMmap) == 8 &&
+              sizeof(GemVa) == 40);
+
 namespace detail {
 constexpr uint32_t request(uint32_t direction, uint32_t number, size_t size) {
   return direction << 30 | static_cast<uint32_t>(size) << 16 | uint32_t{'d'} << 8 | number;
@@ -131,6 +155,11 @@ inline constexpr Ioctl<Version>    version    = {"DRM_IOCTL_VERSION",    detail:
 inline constexpr Ioctl<Unique>     get_unique = {"DRM_IOCTL_GET_UNIQUE", detail::request(3, 0x01, sizeof(Unique))};
 inline constexpr Ioctl<Client>     get_client = {"DRM_IOCTL_GET_CLIENT", detail::request(3, 0x05, sizeof(Client))};
 inline constexpr Ioctl<Capability> get_cap    = {"DRM_IOCTL_GET_CAP",    detail::request(3, 0x0c, sizeof(Capability))};
+inline constexpr Ioctl<GemClose>    gem_close          = {"DRM_IOCTL_GEM_CLOSE", detail::request(1, 0x09, sizeof(GemClose))};
+inline constexpr Ioctl<PrimeHandle> prime_handle_to_fd = {"DRM_IOCTL_PRIME_HANDLE_TO_FD", detail::request(3, 0x2d, sizeof(PrimeHandle))};
+inline constexpr Ioctl<PrimeHandle> prime_fd_to_handle = {"DRM_IOCTL_PRIME_FD_TO_HANDLE", detail::request(3, 0x2e, sizeof(PrimeHandle))};
+inline constexpr Ioctl<GemMmap>     gem_mmap           = {"DRM_IOCTL_AMDGPU_GEM_MMAP", detail::request(3, 0x41, sizeof(GemMmap))};
+inline constexpr Ioctl<GemVa>       gem_va             = {"DRM_IOCTL_AMDGPU_GEM_VA", detail::request(1, 0x48, sizeof(GemVa))};
 inline constexpr Ioctl<Info>       info       = {"DRM_IOCTL_AMDGPU_INFO", detail::request(1, 0x45, sizeof(Info))};
 // clang-format on
 
