@@ -410,6 +410,25 @@ TEST(AmdDecode, CutOffCodeIsAnError) {
   }
 }
 
+// Words of tinygrad's instruction tests, which ran on RDNA3: operand fields that the instruction has no use
+// for.
+TEST(AmdDecode, ByTheRulesOfSiliconUnusedFieldsAreIgnored) {
+  const Target t{Arch::gfx1100, 32};
+  constexpr struct {
+    uint32_t words[3];
+    std::string_view text;
+  } cases[] = {{{0xd8000000, 0x0200010a, 0}, "ds_add_u32 v10, v1"},
+               {{0xd8400000, 0x0302010a, 0}, "ds_cmpstore_b32 v10, v1, v2"},
+               {{0xca2004ff, 0x02000300, 7}, "v_dual_mov_b32 v2, 7 :: v_dual_add_nc_u32 v1, v0, v1"}};
+  for (const auto& one : cases) {
+    const auto bytes = std::as_bytes(std::span(one.words));
+    EXPECT_FALSE(decode(bytes, t).ok()) << one.text << ": LLVM refuses it";
+    const Result<Decoded> d = decode(bytes, t, Rules::silicon);
+    ASSERT_TRUE(d.ok()) << d.error().message;
+    EXPECT_EQ(print(d->inst, t), one.text);
+  }
+}
+
 TEST(AmdParse, RefusesWithTheColumn) {
   const Target t{Arch::gfx1100, 32};
   const auto message = [&](std::string_view text) {

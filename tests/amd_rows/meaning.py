@@ -551,7 +551,7 @@ def div_scale(f, by, apart, small):
             return Accept("anything", lambda b: True), None
         if f.exponent(s2) - f.exponent(s1) >= apart:
             return scaled if s0 == s1 else s0, True
-        small_reciprocal = f.is_denormal(f.div(f.one, s1)) or f.is_denormal(f.div(s2, s1)) or f.is_zero(f.div(s2, s1))
+        small_reciprocal = f.is_denormal(f.div(f.one, s1)) or f.exponent(s2) - f.exponent(s1) <= 1 - f.bias
         if small_reciprocal:
             return Accept("the operand, perhaps scaled", lambda b: b in (s0, scaled, f.ldexp(s0, -by))), None
         if f.exponent(s2) <= small:

@@ -107,6 +107,9 @@ constexpr Pair pairs[] = {
   {Check::trap, "gfx1100", 32, "s_trap 2\n s_endpgm", "s_trap 3\n s_endpgm"},
   {Check::operand_limits, "gfx1100", 32,
    "v_fma_f32 v1, s0, s1, s2\n s_endpgm", "v_fma_f32 v1, s0, s1, s0\n s_endpgm"},
+  {Check::operand_limits, "gfx1100", 32,  // two registers of one bank; the same register is read once
+   "v_dual_mov_b32 v1, v0 :: v_dual_mov_b32 v2, v4\n s_endpgm",
+   "v_dual_mov_b32 v1, v0 :: v_dual_mov_b32 v2, v0\n s_endpgm"},
   {Check::operand_overlap, "gfx1100", 32,
    "v_mov_b32 v1, 0\n v_mov_b32 v4, 0\n v_mov_b32 v5, 0\n v_mad_u64_u32 v[4:5], null, v0, v4, v[4:5]\n s_endpgm",
    "v_mov_b32 v1, 0\n v_mov_b32 v4, 0\n v_mov_b32 v5, 0\n v_mad_u64_u32 v[6:7], null, v0, v4, v[4:5]\n s_endpgm"},
@@ -435,7 +438,7 @@ constexpr StreamPair streams[] = {
      }},
     {Check::packet_alignment,
      [](Rig& rig, bool trips) {
-       return aql(rig, trips, [](Rig& r, auto& packet) { packet.kernarg_address = r.take(64) + 8; });
+       return aql(rig, trips, [](Rig& r, auto& packet) { packet.kernarg_address = r.take(64) + 2; });
      }},
     {Check::packet_signal,
      [](Rig& rig, bool trips) {

@@ -39,20 +39,25 @@ std::string_view name(Arch);  // "gfx1100"
 // "gfx1100", "gfx1101" and their kin, "gfx1036", "gfx1151" ...
 Result<Arch> parse_arch(std::string_view);
 
+// Whose word counts. Assemblers refuse more than processors do, which ignore the operand fields that an
+// instruction has no use for, and read a register once for both halves of VOPD (tinygrad, test/amd/hw:
+// test_ds.py, test_vopd.py, confirmed on RDNA3).
+enum class Rules : uint8_t { assembler, silicon };
+
 struct Decoded {
   Inst inst;
   size_t length = 0;  // bytes: 4, 8 or 12
 };
 // The instruction at the beginning of `bytes`; an error, with the words, for anything that the generation
 // lacks. Never reads past the end.
-Result<Decoded> decode(std::span<const std::byte> bytes, Target);
+Result<Decoded> decode(std::span<const std::byte> bytes, Target, Rules = Rules::assembler);
 
 // Appends the instruction; an error, with its text, where no encoding takes the operands and modifiers.
 Status encode(const Inst&, Target, std::vector<std::byte>&);
 
-// What encodes and yet no assembler takes, because processors cannot execute it: more scalar values than the
-// constant bus carries, VOPD halves that share a bank.
-Status check(const Inst&, Target);
+// What encodes and yet is not to be executed: more scalar values than the constant bus carries, VOPD halves
+// that share a bank.
+Status check(const Inst&, Target, Rules = Rules::assembler);
 
 std::string print(const Inst&, Target);
 

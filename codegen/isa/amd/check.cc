@@ -24,7 +24,7 @@ struct Bus {
 
 // VOPD: destinations of different parity; sources of one position from different banks, of which there are
 // four, and two for the third source (the accumulator of v_dual_fmac, the addend of v_dual_fmamk).
-Status check_banks(const Inst& inst, const Row& first, const Row& second, Target target) {
+Status check_banks(const Inst& inst, const Row& first, const Row& second, Target target, Rules rules) {
   constexpr size_t positions = 4;  // the destination, then sources
   const auto registers = [&](const Row& row, size_t at) {
     std::array<Operand, positions> list{};
@@ -35,10 +35,12 @@ Status check_banks(const Inst& inst, const Row& first, const Row& second, Target
   };
   const auto x = registers(first, 0), y = registers(second, vopd_second);
   constexpr unsigned masks[positions] = {1, 3, 3, 1};
-  for (size_t i = 0; i < positions; ++i)
+  for (size_t i = 0; i < positions; ++i) {
+    if (i != 0 && rules == Rules::silicon && x[i] == y[i]) continue;
     if (x[i].kind == Operand::Kind::vgpr && y[i].kind == Operand::Kind::vgpr &&
         (x[i].index & masks[i]) == (y[i].index & masks[i]))
       return error("{}: v{} and v{} share a bank of VGPRs", name(target.arch), x[i].index, y[i].index);
+  }
   return success();
 }
 
@@ -55,7 +57,7 @@ Status check_memory_and_waits(const Inst& inst, const Row& row, Target target) {
 
 }  // namespace
 
-Status check(const Inst& inst, Target target) {
+Status check(const Inst& inst, Target target, Rules rules) {
   const Row& r = row(inst);
   if (!is_vop(r.format)) return check_memory_and_waits(inst, r, target);
   if (inst.operands[0].kind != Operand::Kind::none && r.format != Format::vop1 &&
@@ -77,7 +79,7 @@ Status check(const Inst& inst, Target target) {
       if (second.operands[i].reads && second.operands[i].slot != Slot::vdst)
         bus.add(inst.operands[vopd_second + i]);
     if (second.reads & implicit::vcc) bus.add(sgpr(scalar::vcc));
-    TRY(check_banks(inst, r, second, target));
+    TRY(check_banks(inst, r, second, target, rules));
   }
   // From gfx10 on two scalar values, but one for the 64-bit shifts.
   const bool narrow = r.name.starts_with("v_lshlrev_b64") || r.name.starts_with("v_lshrrev_b64") ||

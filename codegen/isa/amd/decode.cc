@@ -343,9 +343,10 @@ void Reader::modifiers(const Row& row, Modifiers& m) const {
   }
 }
 
-// Whether all bits that must be zero are.
-bool zeros_hold(const Row& row, Encoding e, Arch arch, std::span<const fields::FieldAt> list,
-                const Raw& raw) {
+// Whether all bits that must be zero are, in fields that the instruction uses in part or not at all.
+bool zeros_hold(const Row& row, Encoding e, Arch arch, std::span<const fields::FieldAt> list, const Raw& raw,
+                Rules rules) {
+  if (rules == Rules::silicon) return true;
   for (const fields::FieldAt& f : list) {
     if (f.bits == 0) break;
     const fields::Use use = fields::use_of(row, e, arch, f.what);
@@ -377,7 +378,7 @@ const char* check_whole(const Row& row, const Reader& in, const Inst& inst) {
 
 }  // namespace
 
-Result<Decoded> decode(std::span<const std::byte> bytes, Target target) {
+Result<Decoded> decode(std::span<const std::byte> bytes, Target target, Rules rules) {
   static const Index index;
   uint32_t words[4] = {};
   const size_t available = std::min<size_t>(bytes.size() / 4, 4);
@@ -425,13 +426,13 @@ Result<Decoded> decode(std::span<const std::byte> bytes, Target target) {
   if (layout->dwords == 1) covered |= 0xffffffff00000000;
   if (word & ~covered) return refuse("bits are set that must be zero");
   if (extension) in.raw[Bits::src0] = 0;
-  if (!zeros_hold(*r, in.encoding, target.arch, layout->fields, in.raw))
+  if (!zeros_hold(*r, in.encoding, target.arch, layout->fields, in.raw, rules))
     return refuse("bits are set that must be zero");
   if (extension) {
     if (available <= dwords) return refuse(cut_off);
     const uint32_t more = words[dwords++];
     const uint64_t known = in.raw.read(extension->fields, more) | extension->loose;
-    if (more & ~known || !zeros_hold(*r, in.encoding, target.arch, extension->fields, in.raw))
+    if (more & ~known || !zeros_hold(*r, in.encoding, target.arch, extension->fields, in.raw, rules))
       return refuse("bits are set that must be zero");
   }
 
@@ -451,7 +452,7 @@ Result<Decoded> decode(std::span<const std::byte> bytes, Target target) {
     const Row* second = index.find(target.arch, Format::vopd, in.raw[Bits::opcode_y]);
     if (!second) return refuse("no such second instruction");
     d.inst.op_y = op_of(*second);
-    if (!fields::has(*second, Slot::src1) && in.raw[Bits::src1_y] != 0)
+    if (rules == Rules::assembler && !fields::has(*second, Slot::src1) && in.raw[Bits::src1_y] != 0)
       return refuse("bits are set that must be zero");
     for (size_t i = 0; i < second->count; ++i)
       if (!in.operand_of_second(second->operands[i], d.inst.operands[vopd_second + i]))

@@ -339,7 +339,7 @@ Block* CodeCache::find(const Vm::Reader& reader, uint64_t pc, bool judge, Missin
       missing = {Missing::fetch, at, reader.vm().explain(at, 4, access_execute)};
       break;
     }
-    Result<isa::Decoded> decoded = isa::decode(std::span(word, have), target_);
+    Result<isa::Decoded> decoded = isa::decode(std::span(word, have), target_, isa::Rules::silicon);
     if (!decoded.ok()) {
       missing = {Missing::illegal, at, decoded.error().message};
       break;

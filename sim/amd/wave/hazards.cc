@@ -184,7 +184,7 @@ struct Hazards::Scan {
 
   // Rules for one instruction: what its encoding can say and its processor cannot do.
   void operands(const Summary& m) {
-    if (Status fine = isa::check(*m.inst, target); !fine.ok())
+    if (Status fine = isa::check(*m.inst, target, isa::Rules::silicon); !fine.ok())
       report(m, Check::operand_limits, fine.error().message);
     std::string_view row = m.row->name;
     bool multiply = target.arch == Arch::gfx1100 && (row == "v_mad_u64_u32" || row == "v_mad_i64_i32");

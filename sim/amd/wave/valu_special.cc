@@ -46,13 +46,14 @@ inline bool small_quotient(T x, T y) {
   return q != 0 ? exponent(q) == 0 : true;
 }
 
-// RDNA3 ISA, V_DIV_SCALE_F32 and _F64: S0 is the one of denominator S1 and numerator S2 to scale.
+// RDNA3 ISA, V_DIV_SCALE_F32 and _F64: S0 is the one of denominator S1 and numerator S2 to scale. VCC of a
+// zero, and that exponents alone tell whether the quotient may be too small: silicon (tinygrad,
+// test/amd/hw/test_vop3.py), where the guides say less.
 template <class T>
 inline T div_scale(T s0, T s1, T s2, bool& out) {
   using F = Float<T>;
   auto same = [](T a, T b) { return __builtin_memcmp(&a, &b, sizeof a) == 0; };
-  out =
-      s2 == 0 || s1 == 0;  // as silicon says (tinygrad, test/amd/hw/test_vop3.py); the ISA documents print 0
+  out = s2 == 0 || s1 == 0;
   if (out) return F::invalid();
   if (exponent(s2) - exponent(s1) >= F::apart) {  // the quotient would overflow
     out = true;
@@ -60,7 +61,7 @@ inline T div_scale(T s0, T s1, T s2, bool& out) {
   }
   if (exponent(s1) == 0) return scaled(s0, F::scale);
   bool reciprocal = small_quotient(T{1}, s1) && exponent(s1) != F::top,
-       quotient = small_quotient(s2, s1) && exponent(s1) != F::top;
+       quotient = exponent(s2) - exponent(s1) <= 1 - F::one && exponent(s1) != F::top;
   if (reciprocal && quotient) {
     // The denominator alone, down: its reciprocal becomes normal, and so does the quotient, which div_fmas
     // then takes down again. (The ISA documents print ldexp(S0, 64) here, which would overflow; 1 / FLT_MAX
