@@ -94,6 +94,25 @@ struct Gws {
   Resource resources[count];
 };
 
+// What takes the waves of a queue off the GPU for a while, and puts them back where they were.
+class Hold {
+ public:
+  // Nothing runs from the return on, until let_go(). One caller at a time, for whom no thread at work waits.
+  void take();
+  void let_go() { held_.store(false); }
+  // Who is at work looks now and then, and then leaves.
+  [[nodiscard]] bool held() const { return held_.load(std::memory_order_relaxed); }
+
+  // A thread is about to run waves, or a packet: waits until it may, or `over` says that there is no more to
+  // do.
+  void enter(const std::function<bool()>& over);
+  void leave() { at_work_.fetch_sub(1); }
+
+ private:
+  std::atomic<bool> held_{false};
+  std::atomic<uint32_t> at_work_{0};
+};
+
 // How the waves of a dispatch reach what lies outside of the compute units. Called from any of run()'s
 // threads. An empty function is answered with a default.
 struct Surroundings {
@@ -124,6 +143,8 @@ struct Surroundings {
   Caches* caches = nullptr;
   // Who stored to the host's memory is noted there (shadow.h). Null: nobody asks.
   Authors* authors = nullptr;
+  // Null: nobody takes the waves off.
+  Hold* hold = nullptr;
   // Set to true by anyone to end the dispatch early (the queue is destroyed).
   const std::atomic<bool>* stop = nullptr;
 };

@@ -74,13 +74,16 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.gws = has_gws ? &gws : nullptr;
   around.authors = &authors;
   around.stop = &stop;
+  around.hold = &hold;
   machine.vm.refresh();
   bus.purpose("second-level cache");
   bus.still_there(page_bytes, access_read);
   if (bus.failed()) return fail(packet, aql::error_invalid_packet);
   bus.offline();
+  hold.leave();  // run()'s threads enter for themselves
   Outcome outcome = machine.hooks.launch ? machine.hooks.launch(dispatch, around)
                                          : run(machine.gpu, machine.vm, dispatch, around);
+  hold.enter([this] { return stop.load(); });
   bus.online();
   machine.touch();
   if (outcome.status != Outcome::Status::fault) return Step::done;

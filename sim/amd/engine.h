@@ -94,6 +94,7 @@ class Engine {
   Bus bus;
   std::atomic<bool> has_gws{false};
   Gws gws;
+  Hold hold;                      // while the queue is off the hardware
   std::atomic<bool> stop{false};  // set by anyone to make the queue end what it is doing
 
   // After Step::refused or Step::faulted.

@@ -117,12 +117,14 @@ void CommandProcessor::Impl::work(Queue& queue) {
     uint64_t changes = machine.changes.load(std::memory_order_acquire);
     if (!queue.suspended.load() && !queue.dead.load()) {
       working.fetch_add(1);
+      engine.hold.enter([&] { return engine.stop.load(); });
       // After the count, so that stand() of another queue sees this thread or this thread sees its flag.
       if (!engine.stop.load()) {
         engine.bus.online();
         step = engine.step();
         engine.bus.offline();
       }
+      engine.hold.leave();
       working.fetch_sub(1);
     }
     if (step != Step::wait) waiting = false;
@@ -288,6 +290,8 @@ Status CommandProcessor::update_queue(uint32_t id, const QueueUpdate& update) {
     queue.update = update;
   }
   queue.suspended = update.percentage == 0 || update.ring == 0;
+  if (queue.suspended) queue.engine->hold.take();
+  else queue.engine->hold.let_go();
   queue.updated = true;
   queue.bell.notify();
   return success();

@@ -111,5 +111,55 @@ TEST(Crew, AWorkgroupThatWaitsForOneThatComputesLongIsNoHang) {
   EXPECT_EQ(outcome.status, Outcome::Status::done) << describe(outcome.fault);
 }
 
+TEST(Crew, IsTakenOffWithAllItsWavesAndPutBack) {
+  CrewBench bench;
+  Hold hold;
+  bench.around.hold = &hold;
+  // Each workgroup counts in a dword of its own until the first one is set.
+  bench.load(
+      "v_mov_b32 v1, 0\n v_mov_b32 v2, 1\n s_mov_b32 exec_lo, 1\n s_lshl_b32 s21, s8, 2\n v_mov_b32 v4, s21\n"
+      "again:\n global_atomic_add_u32 v4, v2, s[0:1] offset:4\n"
+      "global_load_b32 v3, v1, s[0:1] glc dlc\n s_waitcnt vmcnt(0)\n v_readfirstlane_b32 s20, v3\n"
+      "s_cmp_eq_u32 s20, 0\n s_cbranch_scc1 again\n s_endpgm");
+  constexpr uint32_t groups = 8;
+  bench.groups(groups);
+  bench.words()[0] = 0;
+  for (uint32_t i = 1; i <= groups; ++i) bench.words()[i] = 0;
+  auto counted = [&] {
+    std::vector<uint32_t> now;
+    for (uint32_t i = 1; i <= groups; ++i) now.push_back(std::atomic_ref(bench.words()[i]).load());
+    return now;
+  };
+  auto until = [](auto&& done) {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!done() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return done();
+  };
+  Outcome outcome;
+  std::thread queue([&] { outcome = bench.run_once(bench.around); });
+  std::vector<uint32_t> before(groups, 0);
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_TRUE(until([&] {
+      std::vector<uint32_t> now = counted();
+      for (uint32_t i = 0; i < groups; ++i)
+        if (now[i] == before[i]) return false;
+      return true;
+    })) << "all go on";
+    hold.take();
+    before = counted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_EQ(counted(), before) << "none goes on";
+    hold.let_go();
+  }
+  hold.take();
+  std::atomic_ref(bench.words()[0]).store(1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(counted(), counted());
+  hold.let_go();
+  queue.join();
+  EXPECT_EQ(outcome.status, Outcome::Status::done) << describe(outcome.fault);
+}
+
 }  // namespace
 }  // namespace doorbell::sim::amd

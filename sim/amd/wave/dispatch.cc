@@ -224,6 +224,7 @@ struct Job {
     return stopping.load(std::memory_order_relaxed) ||
            (surroundings.stop && surroundings.stop->load(std::memory_order_relaxed));
   }
+  [[nodiscard]] bool held() const { return surroundings.hold && surroundings.hold->held(); }
 };
 
 void set_known(Wave& w, uint32_t index, uint32_t value) {
@@ -507,6 +508,7 @@ class Patience {
       context.reader.online();
       context.forget_regions();
       if (job.stop()) return false;
+      if (job.held()) break;
     }
     if (around.activity) around.activity->fetch_add(1);
     budget_ = std::min(2 * budget_, largest_budget);
@@ -541,6 +543,18 @@ class Patience {
   uint64_t executed_ = 0, next_ = looks * first_budget, budget_ = first_budget;
 };
 
+// Waits until the waves may run. Who waits for them is told that they are not lost.
+void enter(Job& job) {
+  if (!job.surroundings.hold) return;
+  job.surroundings.hold->enter([&] {
+    if (job.surroundings.activity) job.surroundings.activity->fetch_add(1);
+    return job.stop();
+  });
+}
+void leave(Job& job) {
+  if (job.surroundings.hold) job.surroundings.hold->leave();
+}
+
 // What one thread does for a dispatch. `ask` is called once there is enough to do for more than one.
 void work(Job& job, const std::function<void()>& ask = {}) {
   Context context(job.gpu, job.vm, job.d, job.surroundings);
@@ -552,6 +566,7 @@ void work(Job& job, const std::function<void()>& ask = {}) {
     context.lines = job.caches->take();
   }
   context.code = cache.get();
+  enter(job);
   context.reader.online();
   Groups groups;
   std::vector<std::unique_ptr<Resident>> spare;
@@ -559,6 +574,14 @@ void work(Job& job, const std::function<void()>& ask = {}) {
   uint64_t executed = 0;
   bool asked = !ask;
   while (!job.stop()) {
+    if (job.held()) {
+      context.reader.offline();
+      leave(job);
+      enter(job);
+      context.reader.online();
+      context.forget_regions();
+      continue;
+    }
     if (!asked && executed >= worth_help) {
       asked = true;
       ask();
@@ -583,7 +606,7 @@ void work(Job& job, const std::function<void()>& ask = {}) {
       if (!turn(job, *group, context)) break;
       after = 0;
       for (const auto& wave : group->waves) after += wave->instructions;
-    } while (group->running != 0 && after - before < patience && !job.stop());
+    } while (group->running != 0 && after - before < patience && !job.stop() && !job.held());
     executed += after - before;
     if (job.surroundings.activity) job.surroundings.activity->fetch_add(1);
     if (job.stop()) break;
@@ -611,6 +634,7 @@ void work(Job& job, const std::function<void()>& ask = {}) {
     groups.pop_front();
     if (auto more = admit(job, context, spare)) groups.push_front(std::move(more));
   }
+  leave(job);
   for (auto& group : groups) retire(job, *group);
   if (context.lines) job.caches->give(std::move(context.lines));
   context.reader.offline();
@@ -621,6 +645,20 @@ void work(Job& job, const std::function<void()>& ask = {}) {
 }
 
 }  // namespace
+
+void Hold::enter(const std::function<bool()>& over) {
+  for (;;) {
+    at_work_.fetch_add(1);
+    if (!held_.load() || over()) return;
+    at_work_.fetch_sub(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void Hold::take() {
+  held_.store(true);
+  while (at_work_.load() != 0) std::this_thread::sleep_for(std::chrono::microseconds(20));
+}
 
 std::vector<uint64_t> row_counts() {
   std::lock_guard lock(counts_mutex);
