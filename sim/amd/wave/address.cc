@@ -43,7 +43,8 @@ bool scalar_base(Wave& w, const Instruction& s, int index, unsigned dwords, uint
   if (index < 0) return true;
   bool known = w.sv[index] == ~uint32_t{0} && (dwords == 1 || w.sv[index + 1] == ~uint32_t{0});
   if (!known &&
-      !violates(w, s, Check::invalid_address, fmt::format("s{} holds data that nobody wrote", index))) {
+      !violates(w, s, Check::invalid_address,
+                fmt::format("{} holds data that nobody wrote", scalar_name(static_cast<unsigned>(index))))) {
     return false;
   }
   value = dwords == 1 ? w.s[index] : w.scalar64(static_cast<uint32_t>(index));

@@ -42,13 +42,7 @@ bool raise(Wave& w, const Instruction* s, uint64_t pc, Check check, Fault fault)
 
 std::string name(const Touch& t, unsigned i) {
   unsigned index = t.first + i;
-  if (t.vector) return fmt::format("v{}", index);
-  if (index == reg::vcc) return "vcc_lo";
-  if (index == reg::vcc + 1u) return "vcc_hi";
-  if (index == reg::m0) return "m0";
-  if (index == reg::exec) return "exec_lo";
-  if (index == reg::exec + 1u) return "exec_hi";
-  return fmt::format("s{}", index);
+  return t.vector ? fmt::format("v{}", index) : scalar_name(index);
 }
 
 bool wave_fetch(Wave& w, const CodeCache::Missing& missing) {
@@ -106,6 +100,15 @@ bool obeys_hazards(Wave& w, Block& block) {
 }
 
 }  // namespace
+
+std::string scalar_name(unsigned index) {
+  if (index == reg::vcc) return "vcc_lo";
+  if (index == reg::vcc + 1u) return "vcc_hi";
+  if (index == reg::m0) return "m0";
+  if (index == reg::exec) return "exec_lo";
+  if (index == reg::exec + 1u) return "exec_hi";
+  return fmt::format("s{}", index);
+}
 
 void report(const Surroundings& surroundings, const Fault& fault) {
   if (surroundings.report) return surroundings.report(fault);

@@ -71,6 +71,9 @@ bool run_unknown(Wave&, const Instruction&);
 bool run_fall_through(Wave&, const Instruction&);
 void set_wave_mode(Wave&, uint32_t mode);
 
+// As messages call a scalar register: "s4", "m0", "vcc_lo".
+std::string scalar_name(unsigned index);
+
 // Reports a violated check at the step. False if the wave stops for it (also what handlers return then), true
 // if the check is off or only lints, and execution goes on.
 bool violates(Wave&, const Instruction&, Check, std::string text, int lane = no_lane);
