@@ -96,11 +96,11 @@ TEST(Crew, FindsAHangOfWorkgroupsOnSeveralThreadsAndItsTwinEnds) {
 
 TEST(Crew, AWorkgroupThatWaitsForOneThatComputesLongIsNoHang) {
   CrewBench bench;
-  // The last one computes, twenty times as long as nobody may do anything.
+  // The last one computes, several times as long as nobody may do anything.
   bench.load(
       "s_movk_i32 s20, 4000\n begin:\n s_sub_u32 s20, s20, 1\n s_cmp_lg_u32 s20, 0\n s_cbranch_scc1 begin\n"
       "v_mov_b32 v1, 0\n v_mov_b32 v2, 1\n s_mov_b32 exec_lo, 1\n s_cmp_lg_u32 s8, 7\n s_cbranch_scc1 wait\n"
-      "s_mov_b32 s20, 0x2000000\n again:\n s_sub_u32 s20, s20, 1\n s_cmp_lg_u32 s20, 0\n s_cbranch_scc1 "
+      "s_mov_b32 s20, 0x1000000\n again:\n s_sub_u32 s20, s20, 1\n s_cmp_lg_u32 s20, 0\n s_cbranch_scc1 "
       "again\n"
       "global_store_b32 v1, v2, s[0:1]\n s_endpgm\n wait:\n"
       "global_load_b32 v3, v1, s[0:1] glc dlc\n s_waitcnt vmcnt(0)\n v_readfirstlane_b32 s20, v3\n"

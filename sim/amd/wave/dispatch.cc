@@ -27,6 +27,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "sim/amd/crew.h"
 #include "sim/amd/gpu.h"
@@ -213,8 +214,9 @@ struct Job {
   Caches* caches = nullptr;
   Shape shape;
   Slots slots;
-  std::atomic<uint64_t> next{0};      // workgroup
-  std::atomic<uint32_t> resident{0};  // workgroups, on all threads
+  std::atomic<uint64_t> next{0};       // workgroup
+  std::atomic<uint32_t> resident{0};   // workgroups, on all threads
+  std::atomic<uint32_t> advancing{0};  // threads, but for those that have seen all of their waves repeat
   std::atomic<bool> stopping{false};
   std::atomic<uint64_t> instructions{0}, waves{0};
   std::mutex mutex;
@@ -456,6 +458,24 @@ bool turn(Job& job, Resident& group, Context& context, Look* look = nullptr) {
 
 using Groups = std::deque<std::unique_ptr<Resident>>;
 
+// A thread that is not advancing, from begin() on.
+class Waiting {
+ public:
+  explicit Waiting(Job& job) : job_(job) {}
+  ~Waiting() {
+    if (begun_) job_.advancing.fetch_add(1);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  void begin() {
+    if (!std::exchange(begun_, true)) job_.advancing.fetch_sub(1);
+  }
+
+ private:
+  Job& job_;
+  bool begun_ = false;
+};
+
 // Looks now and then whether the waves of a dispatch can ever get further.
 class Patience {
  public:
@@ -471,6 +491,7 @@ class Patience {
     const Surroundings& around = job.surroundings;
     Clock::time_point since = Clock::now(), quiet_since = since;
     uint64_t activity = around.activity ? around.activity->load() : 0;
+    Waiting waiting(job);
     for (bool wondered = false;;) {
       Look seen{.budget = budget_};
       context.watch.forget_reads();
@@ -493,8 +514,10 @@ class Patience {
         activity = is;
         quiet_since = now;
       }
+      waiting.begin();
       if (reads == Watch::Reads::nothing || !around.activity ||
-          (reads == Watch::Reads::memory && now - quiet_since >= around.hang_after)) {
+          (reads == Watch::Reads::memory && job.advancing.load() == 0 &&
+           now - quiet_since >= around.hang_after)) {
         if (!hangs(context, seen, Check::hang)) return fail(job, context.fault), false;
         break;  // that is allowed
       }
@@ -567,6 +590,7 @@ void work(Job& job, const std::function<void()>& ask = {}) {
   }
   context.code = cache.get();
   enter(job);
+  job.advancing.fetch_add(1);
   context.reader.online();
   Groups groups;
   std::vector<std::unique_ptr<Resident>> spare;
@@ -591,6 +615,8 @@ void work(Job& job, const std::function<void()>& ask = {}) {
       if (!group) {
         if (job.next.load() >= job.shape.total) break;
         // The GPU is full with what other threads run.
+        Waiting waiting(job);
+        waiting.begin();
         context.reader.offline();
         std::this_thread::sleep_for(std::chrono::microseconds(20));
         context.reader.online();
@@ -634,6 +660,7 @@ void work(Job& job, const std::function<void()>& ask = {}) {
     groups.pop_front();
     if (auto more = admit(job, context, spare)) groups.push_front(std::move(more));
   }
+  job.advancing.fetch_sub(1);
   leave(job);
   for (auto& group : groups) retire(job, *group);
   if (context.lines) job.caches->give(std::move(context.lines));
