@@ -112,7 +112,7 @@ class Launcher(Case):
         self.emu("true", options=["--lenient", ",".join(names)])
 
     def test_passes_signals_on(self):
-        child = subprocess.Popen([PROGRAM, "emu", "--", "sh", "-c", "trap 'echo got it; exit 3' TERM; echo ready; sleep 100 & wait"],
+        child = subprocess.Popen([PROGRAM, "emu", "--", "sh", "-c", "trap 'echo got it; kill $!; exit 3' TERM; sleep 100 & echo ready; wait"],
                                  stdout=subprocess.PIPE, text=True)
         self.assertEqual(child.stdout.readline(), "ready\n")
         child.terminate()
