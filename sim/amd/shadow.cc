@@ -259,7 +259,11 @@ std::vector<Shadow::Unreleased> Shadow::end(std::byte* host, uint64_t bytes) {
 void Shadow::lose(const std::byte* host, uint64_t bytes) {
   if (held_.load(std::memory_order_acquire) == 0) return;
   std::lock_guard alone(gate_);
-  auto page = pages_.lower_bound(this->page(host)), last = pages_.upper_bound(this->page(host + bytes - 1));
+  // What is lost may reach beyond this memory on either side.
+  const std::byte *from = std::max<const std::byte*>(host, host_),
+                  *to = std::min<const std::byte*>(host + bytes, host_ + bytes_);
+  if (from >= to) return;
+  auto page = pages_.lower_bound(this->page(from)), last = pages_.upper_bound(this->page(to - 1));
   for (; page != last; page = pages_.erase(page)) {
     std::memset(copy_ + bytes_ + page->first * page_bytes, 0, page_bytes);
     states_[page->first].store(none, std::memory_order_release);
