@@ -264,6 +264,9 @@ class Commands(Case):
                 (".amdhsa_kernel k\n.end_amdhsa_kernel\n", "source.s:3:1:", "expected .amdhsa_next_free_vgpr"),
                 (".amdhsa_kernel k\n", "source.s:2:1:", "expected .end_amdhsa_kernel"),
                 (".amdgpu_metadata\na: [1\n.end_amdgpu_metadata\n", "source.s:3:", "expected a string, list or map"),
+                (".amdgpu_metadata\n- - 1\n  - 2\n.end_amdgpu_metadata\n", "source.s:3:", "the metadata is no map"),
+                (".amdgpu_metadata\na:\n  - " + "[" * 31 + "]" * 31 + "\n.end_amdgpu_metadata\n", "source.s:3:",
+                 "nests too deeply"),
                 ("  v_dual_add_f32 v0, v1, v2 :: v_dual_add_f32 v3, v5, v4\n", "source.s:2:3:", "share a bank")):
             with self.subTest(source=source):
                 self.assert_one_line(self.assemble(head + source), *words)

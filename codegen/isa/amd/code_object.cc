@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codegen/isa/amd/elf.h"
+#include "codegen/isa/amd/metadata.h"
 
 namespace doorbell::amd {
 namespace {
@@ -19,30 +20,6 @@ constexpr Machine machine_list[] = {
 
 using elf::machine_amdgpu, elf::type_relocatable, elf::type_dynamic, elf::section_symtab, elf::section_rela,
     elf::section_note, elf::section_nobits, elf::section_dynsym, elf::segment_note, elf::note_metadata;
-constexpr int deepest_metadata = 32;  // far beyond what the format nests; keeps garbage off the stack
-
-// Refuses deep nesting before the recursive reader sees it.
-struct DepthCheck : nlohmann::json_sax<nlohmann::json> {
-  int depth = 0;
-  size_t failed_at = 0;
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(size_t) override { return ++depth <= deepest_metadata; }
-  bool key(string_t&) override { return true; }
-  bool end_object() override { return --depth >= 0; }
-  bool start_array(size_t) override { return ++depth <= deepest_metadata; }
-  bool end_array() override { return --depth >= 0; }
-  bool parse_error(size_t at, const std::string&, const nlohmann::detail::exception&) override {
-    failed_at = at;
-    return false;
-  }
-};
 
 std::string text_of(const nlohmann::json& map, const char* key) {
   const auto found = map.find(key);
@@ -270,14 +247,9 @@ Status CodeObjectReader::read_note_range(std::span<const std::byte> notes, uint6
 }
 
 Status CodeObjectReader::read_metadata(std::span<const std::byte> bytes, uint64_t offset) {
-  const auto* first = reinterpret_cast<const uint8_t*>(bytes.data());
-  DepthCheck check;
-  if (!nlohmann::json::sax_parse(first, first + bytes.size(), &check, nlohmann::json::input_format_t::msgpack,
-                                 false))
-    return error("code object: offset {}: the metadata is not MessagePack, or nests too deeply",
-                 offset + check.failed_at);
-  const nlohmann::json json = nlohmann::json::from_msgpack(first, first + bytes.size(), false, false);
-  if (!json.is_object()) return error("code object: offset {}: the metadata is no map", offset);
+  const Result<nlohmann::json> read = metadata_from_note(bytes);
+  if (!read) return error("code object: offset {}: {}", offset, read.error().message);
+  const nlohmann::json& json = *read;
   out_.metadata_text_ = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto kernels = json.find("amdhsa.kernels");
   if (kernels == json.end() || !kernels->is_array()) return success();

@@ -116,6 +116,8 @@ Status Assembler::end_metadata() {
   const Result<nlohmann::json> json = metadata_from_text(text);
   if (json) {
     object_.metadata = nlohmann::json::to_msgpack(*json);
+    const Result<nlohmann::json> note = metadata_from_note(std::as_bytes(std::span(object_.metadata)));
+    if (!note) return error("{}:1: {}", metadata_line_ + 1, note.error().message);
     return success();
   }
   // "line L, column C: ...", counted from the block's first line.

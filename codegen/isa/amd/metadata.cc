@@ -8,7 +8,7 @@ namespace doorbell::amd {
 namespace {
 
 using Json = nlohmann::json;
-constexpr int deepest = 32;  // as the reader of notes has it
+constexpr int deepest = 32;  // far beyond what the format nests; keeps garbage off the stack
 
 bool is_plain(std::string_view s) {
   if (s.empty() || s.front() == ' ' || s.back() == ' ') return false;
@@ -221,6 +221,25 @@ class Reader {
   size_t next_ = 0;
 };
 
+// Refuses deep nesting before the recursive reader sees it.
+struct DepthCheck : nlohmann::json_sax<Json> {
+  int depth = 0;
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return ++depth <= deepest; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return --depth >= 0; }
+  bool start_array(size_t) override { return ++depth <= deepest; }
+  bool end_array() override { return --depth >= 0; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+};
+
 }  // namespace
 
 std::string metadata_to_text(const Json& j) {
@@ -231,5 +250,15 @@ std::string metadata_to_text(const Json& j) {
 }
 
 Result<Json> metadata_from_text(std::string_view text) { return Reader(text).read(); }
+
+Result<Json> metadata_from_note(std::span<const std::byte> note) {
+  const auto* first = reinterpret_cast<const uint8_t*>(note.data());
+  DepthCheck check;
+  if (!Json::sax_parse(first, first + note.size(), &check, Json::input_format_t::msgpack, false))
+    return error("the metadata is not MessagePack, or nests too deeply");
+  Json json = Json::from_msgpack(first, first + note.size(), false, false);
+  if (!json.is_object()) return error("the metadata is no map");
+  return json;
+}
 
 }  // namespace doorbell::amd

@@ -4,7 +4,9 @@
 // "User Guide for AMDGPU Backend", "Code Object Metadata".
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,5 +17,8 @@ namespace doorbell::amd {
 std::string metadata_to_text(const nlohmann::json&);
 // An error says "line L, column C" of the text.
 Result<nlohmann::json> metadata_from_text(std::string_view);
+// What the note holds: a map in MessagePack; an error where it is none, or nests deeper than any metadata
+// does.
+Result<nlohmann::json> metadata_from_note(std::span<const std::byte>);
 
 }  // namespace doorbell::amd
