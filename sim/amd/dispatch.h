@@ -94,6 +94,9 @@ struct Gws {
   Resource resources[count];
 };
 
+// What a queue has of it. From gfx11 on there are no counters behind what KFD gives.
+enum class GwsGrant : uint8_t { none, in_form, counters };
+
 // What takes the waves of a queue off the GPU for a while, and puts them back where they were.
 class Hold {
  public:
@@ -137,8 +140,10 @@ struct Surroundings {
   // For tools: each wave before its first instruction, when what the function leaves in the registers counts
   // as written by somebody, and after its last one. Called from any of run()'s threads.
   std::function<void(const WaveRegisters&)> begin, end;
-  // Null: the queue has none, and ds_gws_* are illegal.
+  // Null: the queue has none, and ds_gws_* are illegal. But where the kernel has given the queue global wave
+  // sync in form only (gfx11), ds_gws_init is dropped.
   Gws* gws = nullptr;
+  bool gws_in_form = false;
   // What survives from one dispatch to the next. Default: cold caches.
   Caches* caches = nullptr;
   // Who stored to the host's memory is noted there (shadow.h). Null: nobody asks.

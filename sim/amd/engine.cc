@@ -71,7 +71,9 @@ Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
   around.caches = &machine.caches;
   // A dispatch that was ended early left waves in the counters' queues.
   for (Gws::Resource& r : gws.resources) r.waiting = 0;
-  around.gws = has_gws ? &gws : nullptr;
+  const GwsGrant grant = gws_grant.load();
+  around.gws = grant == GwsGrant::counters ? &gws : nullptr;
+  around.gws_in_form = grant == GwsGrant::in_form;
   around.authors = &authors;
   around.stop = &stop;
   around.hold = &hold;

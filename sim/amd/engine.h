@@ -92,7 +92,7 @@ class Engine {
   const std::string name;
   Authors authors;
   Bus bus;
-  std::atomic<bool> has_gws{false};
+  std::atomic<GwsGrant> gws_grant{GwsGrant::none};
   Gws gws;
   Hold hold;                      // while the queue is off the hardware
   std::atomic<bool> stop{false};  // set by anyone to make the queue end what it is doing

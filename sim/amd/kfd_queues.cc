@@ -210,7 +210,8 @@ int KfdProcess::get_queue_wave_state(kfd::GetQueueWaveState& args) {
 }
 
 // [kfd_process_queue_manager.c, pqm_set_gws] One queue of a process has all of it, or none. Where the
-// firmware schedules queues (MES, from gfx11 on) that is a formality: its queues are given no counters.
+// firmware schedules queues (MES, from gfx11 on) that is a formality, which makes MES run the queue's waves
+// with no other's beside them; counters it is given none [gfx_v11_0.c, gfx_v11_0_init_compute_vmid].
 int KfdProcess::alloc_queue_gws(kfd::AllocQueueGws& args) {
   std::lock_guard lock(mutex_);
   auto found = queues_.find(args.queue_id);
@@ -220,8 +221,8 @@ int KfdProcess::alloc_queue_gws(kfd::AllocQueueGws& args) {
   if (args.num_gws != 0 && taken) return -EBUSY;
   if (args.num_gws == 0 && !taken) return -EINVAL;
   on.gws_queue = args.num_gws != 0 ? std::optional(args.queue_id) : std::nullopt;
-  if (on.card.gpu->target_version < 110000)
-    on.processor->give_gws(found->second.processor_id, args.num_gws != 0);
+  const GwsGrant given = on.card.gpu->target_version < 110000 ? GwsGrant::counters : GwsGrant::in_form;
+  on.processor->give_gws(found->second.processor_id, args.num_gws != 0 ? given : GwsGrant::none);
   args.first_gws = 0;
   return 0;
 }

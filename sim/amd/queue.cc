@@ -311,10 +311,10 @@ Status CommandProcessor::set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t
   return some ? success() : error("CU mask of queue {}: no unit is left", id);
 }
 
-void CommandProcessor::give_gws(uint32_t id, bool given) {
+void CommandProcessor::give_gws(uint32_t id, GwsGrant grant) {
   std::lock_guard lock(impl_->mutex);
   if (auto found = impl_->queues.find(id); found != impl_->queues.end())
-    found->second->engine->has_gws = given;
+    found->second->engine->gws_grant = grant;
 }
 
 Result<QueueState> CommandProcessor::state(uint32_t id) const {

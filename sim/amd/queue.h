@@ -105,8 +105,8 @@ class CommandProcessor {
   // Which compute units may run the queue's waves, a bit each. It changes how fast they run here, not what
   // they do. Refuses masks without a unit, and on gfx10 and later halves of a workgroup processor.
   Status set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t bits);
-  // Whether kernels launched from now on may use global wave sync.
-  void give_gws(uint32_t id, bool given);
+  // What kernels launched from now on have of global wave sync.
+  void give_gws(uint32_t id, GwsGrant grant);
   [[nodiscard]] Result<QueueState> state(uint32_t id) const;
   // Stops the queue, a kernel that is running included, and forgets it. Waits for a hook that the queue is
   // in. Afterwards nothing of the queue is read or written any more.

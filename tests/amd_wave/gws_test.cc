@@ -115,5 +115,29 @@ TEST_F(Meeting, AQueueWithoutItIsRefused) {
   EXPECT_NE(outcome.fault.text.find("not given to this queue"), std::string::npos) << outcome.fault.text;
 }
 
+// KFD gives it to queues of gfx11 too, without counters: HIP of ROCm 5.7 starts cooperative launches there
+// with ds_gws_init all the same.
+TEST(MeetingInForm, OnlyItsInitIsDropped) {
+  Bench bench{"gfx1100"};
+  Surroundings around;
+  around.gws_in_form = true;
+  const auto text = [](const char* row) {
+    return std::string("s_mov_b32 m0, 0\n v_mov_b32 v1, 3\n ") + row +
+           "\n s_waitcnt lgkmcnt(0)\n v_mov_b32 v2, 7\n v_mov_b32 v3, 0\n"
+           " global_store_b32 v3, v2, s[0:1]\n s_endpgm";
+  };
+  bench.load(text("ds_gws_init v1 gds"));
+  const Outcome outcome = bench.run_once(around);
+  ASSERT_EQ(outcome.status, Outcome::Status::done) << describe(outcome.fault);
+  EXPECT_EQ(bench.words()[0], 7u) << "the wave went on";
+  EXPECT_EQ(bench.run_once().fault.check, Check::illegal_instruction) << "not given even in form";
+  for (const char* row : {"ds_gws_barrier v1 gds", "ds_gws_sema_v gds", "ds_gws_sema_p gds"}) {
+    bench.load(text(row));
+    EXPECT_EQ(bench.run_once(around).fault.check, Check::illegal_instruction) << row;
+  }
+  bench.load("s_mov_b32 m0, 0\n ds_gws_init v1 gds\n s_endpgm");
+  EXPECT_EQ(bench.run_once(around).fault.check, Check::invalid_scalar) << "a count that nobody wrote";
+}
+
 }  // namespace
 }  // namespace doorbell::sim::amd

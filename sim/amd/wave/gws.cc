@@ -3,6 +3,12 @@
 // until it is let go: what finds waves that can get no further sees it as one that repeats. Sources: RDNA2
 // ISA, "LDS Instruction Details", DS_GWS_*; LLVM, AMDGPUInstructionSelector.cpp, selectDSGWSIntrinsic: the
 // resource is M0[21:16] and the offset, modulo 64.
+//
+// On gfx11 a queue has no resources even where KFD says that it has been given them. What GDS does with an
+// instruction of theirs is in no manual; that it drops ds_gws_init, which waits for nothing, and notes it in
+// GDS_VM_PROTECTION_FAULT is taken from HIP of ROCm 5.7, which starts each cooperative launch on such GPUs
+// with one (rocvirtual.cpp, RunGwsInit) and meets in memory afterwards (device libraries, __ockl_grid_sync).
+// Instructions that would wait there are refused: nobody uses them.
 #include <bit>
 
 #include "sim/amd/wave/memory.h"
@@ -52,8 +58,9 @@ bool wait(Wave& w, const Instruction& s) {
 }
 
 bool init(Wave& w, const Instruction& s) {
-  Gws::Resource* r = resource(w, s);
   uint32_t value = 0;
+  if (w.context->surroundings.gws_in_form) return operand(w, s, value) ? done(w, s) : false;
+  Gws::Resource* r = resource(w, s);
   if (!r || !operand(w, s, value)) return false;
   *r = {.counter = static_cast<int32_t>(value & 0xffff)};
   return done(w, s);
