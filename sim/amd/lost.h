@@ -15,7 +15,6 @@ namespace doorbell::sim::amd {
 struct Lost {
   unsigned touching = 0;          // Touching objects that live
   const std::byte* at = nullptr;  // the first access since somebody asked
-  bool write = false;
 };
 // Of this thread; read by a signal handler, hence no thread-local storage that is allocated on first use.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local Lost lost_memory;

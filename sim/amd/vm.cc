@@ -140,7 +140,7 @@ uint64_t Vm::unmap(uint64_t va, uint64_t bytes) {
   if (gone.empty()) return 0;
   wait_for_readers(lock);
   lock.unlock();
-  for (const auto& old : gone) { end_stores(*old, std::max(va, old->va), std::min(end, old->end())); }
+  for (const auto& old : gone) end_stores(*old, std::max(va, old->va), std::min(end, old->end()));
   gone.clear();
   forget_shadows();
   return mapped;

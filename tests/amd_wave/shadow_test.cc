@@ -80,6 +80,17 @@ TEST(Shadow, IsWhatAByteModelSays) {
             if (stored[i]) host[i] = gpu[i];
           stored.assign(stored.size(), false);
           break;
+        case 7: {  // lost by whole pages, from before the memory or to behind it as well
+          if (random() % 8) break;
+          const bool before = random() % 4 == 0, behind = random() % 4 == 0;
+          const uint64_t from = before ? 0 : at, to = behind ? Memory::bytes : at + size;
+          memory.shadow.lose(memory.host + from - before * 3 * page_bytes,
+                             to - from + (before + behind) * 3 * page_bytes);
+          for (uint64_t i = from / page_bytes * page_bytes;
+               i < Memory::bytes && i / page_bytes * page_bytes < to; ++i)
+            stored[i] = false;
+          break;
+        }
       }
     });
     ASSERT_EQ(std::memcmp(memory.host, host.data(), host.size()), 0) << round;
