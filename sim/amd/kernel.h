@@ -47,7 +47,7 @@ class EmulatedKernel final : public Kernel {
   void duplicated(int from, int to);
   void forget(int fd);
   // Before memory of the client's goes away, or may be used for this only (PROT_*).
-  void unmapping(const void* address, size_t bytes, int protection = PROT_NONE);
+  void unmapping(const void* address, size_t bytes, int protection = nothing_mapped);
   // After that, where something is there again.
   void mapped(const void* address, size_t bytes);
   // From a signal handler: true if the page was a sleeping doorbell, which now takes stores.

@@ -45,6 +45,9 @@ constexpr uint64_t mmio(size_t card) { return doorbells(card) + (1 << 20); }
 inline constexpr uint64_t bytes = uint64_t{max_cards + 1} << 32;
 }  // namespace kfd_file
 
+// In the place of PROT_*: nothing is there.
+inline constexpr int nothing_mapped = 1 << 30;
+
 class KfdProcess {
  public:
   // The calling process's. `resources` outlives it.
@@ -64,7 +67,7 @@ class KfdProcess {
   // door reports here, and is retried. mapped() and unmapped() may come at any time; doorbell_fault() comes
   // from a signal handler and is true if the page was a doorbell of ours.
   void doorbells_mapped(size_t card, void* address);
-  // What will be allowed there from now on (PROT_*).
+  // What will be allowed there from now on (PROT_*, or nothing_mapped).
   void unmapping(const void* address, size_t bytes, int protection);
   // After that, where something is there again.
   void mapped(const void* address, size_t bytes);
@@ -105,8 +108,8 @@ class KfdProcess {
     bool window = false;  // the host has mapped this memory of the card, or may at any time (PUBLIC)
     bool has_block = false;
     Block block;
-    uint32_t mapped = 0;  // a bit per card
-    uint32_t queues = 0;  // that use it
+    uint32_t mapped = 0;                          // a bit per card
+    std::array<uint32_t, max_cards> queues = {};  // of a card that use it
 
     [[nodiscard]] bool doubled() const { return flags & doorbell::amd::kfd::alloc::aql_queue_mem; }
     [[nodiscard]] uint64_t va_bytes() const { return doubled() ? 2 * bytes : bytes; }
@@ -123,13 +126,16 @@ class KfdProcess {
     uint32_t mapped = 0;                                        // a bit per card
     bool writable = false;                                      // where it is mapped
     uint32_t mapped_flags = 0;                                  // what `flags` were then
+    uint32_t queues = 0;                                        // whose save areas lie there
   };
   struct Queue {
     size_t card = 0;
     uint32_t processor_id = 0;
     uint32_t slot = 0;
     bool sdma = false;
-    std::vector<uint64_t> buffers;  // handles in use
+    std::vector<uint64_t> buffers;      // handles in use
+    uint64_t ring = 0;                  // one of them
+    uint64_t save = 0, save_bytes = 0;  // in the client's own memory; 0: in one of the buffers
   };
   struct Gem {
     Block block;
@@ -175,14 +181,17 @@ class KfdProcess {
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);
   int svm_map(uint64_t start, SvmRange& range);
-  void svm_unmap(uint64_t start, uint64_t end);
+  void svm_unmap(uint64_t start, uint64_t end, bool gone);
   int svm_check(uint64_t start, uint64_t end);
   int svm_set(uint64_t start, uint64_t end, std::span<const doorbell::amd::kfd::SvmAttribute> attributes);
   int svm_get(uint64_t start, uint64_t end, std::span<doorbell::amd::kfd::SvmAttribute> attributes);
   [[nodiscard]] bool svm_overlaps(uint64_t start, uint64_t bytes) const;
   [[nodiscard]] bool svm_holds(uint64_t va, uint64_t bytes, const Device& device) const;
+  void svm_hold(const Queue& queue, bool held);
   int read_devices(const doorbell::amd::kfd::MapMemory& args, std::vector<uint32_t>& ids);
   Buffer* queue_buffer(Device& device, uint64_t va, uint64_t bytes);
+  void use(Buffer& buffer, Queue& queue);
+  void evict_queues(uint64_t address);
   CommandProcessor& processor(Device& device);
   void fault(Device& device, uint32_t queue, const Fault& fault);
   bool arm(size_t card);
@@ -262,6 +271,7 @@ class KfdProcess {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Device>> devices_;
   std::map<uint32_t, Queue> queues_;
+  bool evicted_ = false;              // no queue runs any more
   std::map<uint64_t, SvmRange> svm_;  // by first address
   std::atomic<bool> uses_client_memory_{false};
   // For memory_fault(): what GPUs see of the client's memory, and the pages that it has put there or opened.
@@ -271,7 +281,6 @@ class KfdProcess {
     int protection;      // before; nothing_mapped if there was nothing
     std::byte* content;  // before, if it can be stored to now
   };
-  static constexpr int nothing_mapped = -1;
   std::mutex client_mutex_;
   std::vector<std::pair<uintptr_t, uintptr_t>> client_memory_;
   std::vector<StandIn> stand_ins_;

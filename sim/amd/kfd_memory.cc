@@ -197,7 +197,7 @@ int KfdProcess::map_on(Buffer& buffer, Device& on) {
 int KfdProcess::unmap_from(Buffer& buffer, Device& on) {
   if (!(buffer.mapped >> on.index & 1)) return -EINVAL;
   // Since 6.12 the ring, pointers and save area of a queue stay where they are as long as it lives.
-  if (buffer.queues != 0 && buffer.card == on.index) return -EBUSY;
+  if (buffer.queues[on.index] != 0) return -EBUSY;  // [unmap_bo_from_gpuvm, queue_refcount]
   on.vm.unmap(buffer.va, buffer.va_bytes());
   buffer.mapped &= ~(1u << on.index);
   return 0;

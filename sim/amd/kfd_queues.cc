@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,11 @@ KfdProcess::Buffer* KfdProcess::queue_buffer(Device& on, uint64_t va, uint64_t b
     }
   }
   return nullptr;
+}
+
+void KfdProcess::use(Buffer& used, Queue& queue) {
+  ++used.queues[queue.card];
+  queue.buffers.push_back(used.handle);
 }
 
 CommandProcessor& KfdProcess::processor(Device& on) {
@@ -92,7 +98,9 @@ int KfdProcess::create_queue(kfd::CreateQueue& args) {
   };
   if (!hold(args.write_pointer_address, page_bytes)) return -EINVAL;
   if (!hold(args.read_pointer_address, page_bytes)) return -EINVAL;
+  const size_t ring = used.size();
   if (!hold(args.ring_base_address, args.ring_size)) return -EINVAL;
+  uint64_t save_bytes = 0;
   if (!sdma) {
     if (args.eop_buffer_address != 0) {
       if (args.eop_buffer_size != eop_bytes || !hold(args.eop_buffer_address, eop_bytes)) return -EINVAL;
@@ -105,7 +113,8 @@ int KfdProcess::create_queue(kfd::CreateQueue& args) {
     // Thunks from ROCm 5.5 on take it from the process's own memory, where the card has shared virtual
     // memory.
     if (Buffer* own = queue_buffer(*on, args.ctx_save_restore_address, bytes)) used.push_back(own);
-    else if (!svm_holds(args.ctx_save_restore_address, bytes, *on)) return -EINVAL;
+    else if (svm_holds(args.ctx_save_restore_address, bytes, *on)) save_bytes = bytes;
+    else return -EINVAL;
   }
 
   auto of_card =
@@ -128,17 +137,19 @@ int KfdProcess::create_queue(kfd::CreateQueue& args) {
   config.save_area = args.ctx_save_restore_address;
   config.save_area_bytes = args.ctx_save_restore_size;
   config.ctl_stack_bytes = args.ctl_stack_size;
-  config.percentage = args.queue_percentage & 0xff;
+  config.percentage = evicted_ ? 0 : args.queue_percentage & 0xff;
   config.priority = args.queue_priority;
   config.doorbell = reinterpret_cast<volatile uint64_t*>(on->doorbells) + slot;
   Result<uint32_t> added = processor(*on).add_queue(config);
   if (!added) return -EINVAL;
 
   Queue& queue = queues_[id];
-  queue = {on->index, *added, slot, sdma, {}};
-  for (Buffer* buffer : used) {
-    ++buffer->queues;
-    queue.buffers.push_back(buffer->handle);
+  queue = {on->index, *added, slot, sdma, {}, used[ring]->handle, 0, 0};
+  for (Buffer* buffer : used) use(*buffer, queue);
+  if (save_bytes != 0) {
+    queue.save = args.ctx_save_restore_address;
+    queue.save_bytes = save_bytes;
+    svm_hold(queue, true);
   }
   on->slots[slot] = true;
   on->sdma_queues += sdma;
@@ -159,8 +170,9 @@ int KfdProcess::destroy_queue(kfd::QueueId& args) {
   on.sdma_queues -= queue.sdma;
   if (on.gws_queue == args.queue_id) on.gws_queue.reset();
   for (uint64_t handle : queue.buffers) {
-    if (Buffer* used = buffer(handle)) --used->queues;
+    if (Buffer* used = buffer(handle)) --used->queues[queue.card];
   }
+  svm_hold(queue, false);
   queues_.erase(found);
   return 0;
 }
@@ -174,12 +186,32 @@ int KfdProcess::update_queue(kfd::UpdateQueue& args) {
   std::lock_guard lock(mutex_);
   auto found = queues_.find(args.queue_id);
   if (found == queues_.end()) return -EFAULT;
-  Device& on = *devices_[found->second.card];
-  if (args.ring_base_address != 0 && !queue_buffer(on, args.ring_base_address, args.ring_size))
-    return -EFAULT;
-  QueueUpdate update{args.ring_base_address, args.ring_size, args.queue_percentage & 0xff,
+  Queue& queue = found->second;
+  Device& on = *devices_[queue.card];
+  // [pqm_update_queue_properties] The queue holds its new ring, and the old one no more.
+  if (args.ring_base_address != 0) {
+    Buffer* ring = queue_buffer(on, args.ring_base_address, args.ring_size);
+    if (!ring) return -EFAULT;
+    if (Buffer* old = buffer(queue.ring)) --old->queues[queue.card];
+    queue.buffers.erase(std::ranges::find(queue.buffers, queue.ring));
+    queue.ring = ring->handle;
+    use(*ring, queue);
+  }
+  QueueUpdate update{args.ring_base_address, args.ring_size, evicted_ ? 0 : args.queue_percentage & 0xff,
                      args.queue_priority};
-  return on.processor->update_queue(found->second.processor_id, update) ? 0 : -EINVAL;
+  return on.processor->update_queue(queue.processor_id, update) ? 0 : -EINVAL;
+}
+
+// [kfd_svm.c, svm_range_unmap_from_cpu] Without its save area a queue cannot be taken off the hardware any
+// more: before that is gone, all queues of the process are, and nothing ever puts them back.
+void KfdProcess::evict_queues(uint64_t address) {
+  fmt::print(stderr, "emulated kernel: Freeing queue vital buffer {:#x}, queue evicted\n", address);
+  if (std::exchange(evicted_, true)) return;
+  for (auto& [id, queue] : queues_) {
+    Status stopped = devices_[queue.card]->processor->update_queue(queue.processor_id, {});
+    DOORBELL_CHECK(stopped, "queue {} to be evicted: {}", id, stopped.error().message);
+  }
+  for (auto& on : devices_) smi_.evicted_for_svm(on->id());
 }
 
 int KfdProcess::set_cu_mask(kfd::SetCuMask& args) {
@@ -264,7 +296,8 @@ void KfdProcess::doorbells_mapped(size_t card, void* address) {
 // validate_invalid_user_pages).
 void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, int protection) {
   // A range stays one whatever the protection of its pages.
-  if (protection == PROT_NONE) svm_unmap(start, end);
+  if (!(protection & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+    svm_unmap(start, end, protection == nothing_mapped);
   for (auto& on : devices_) {
     for (auto& [id, buffer] : on->buffers) {
       auto host = reinterpret_cast<uintptr_t>(buffer.host);
@@ -305,7 +338,7 @@ void KfdProcess::find_lost_memory() {
   for (const StandIn& one : stand_ins) lost.emplace_back(one.page, one.page + page_bytes);
   for (auto [start, end] : lost) {
     for (auto& on : devices_) on->vm.lose(reinterpret_cast<std::byte*>(start), end - start);
-    lose_memory(start, end, PROT_NONE);
+    lose_memory(start, end, nothing_mapped);
   }
   // No GPU comes there again. What the client has put in their place meanwhile is no longer in the list.
   std::lock_guard lock(client_mutex_);

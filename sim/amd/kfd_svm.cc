@@ -62,9 +62,12 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
   return 0;
 }
 
-void KfdProcess::svm_unmap(uint64_t start, uint64_t end) {
+void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool gone) {
   start = start / page_bytes * page_bytes;
   end = (end + page_bytes - 1) / page_bytes * page_bytes;
+  // Linux asks whole ranges, whichever of their pages are gone.
+  for (const auto& [first, range] : svm_)
+    if (gone && range.queues != 0 && first < end && start < range.end) evict_queues(first);
   svm_split(start);
   svm_split(end);
   for (auto range = svm_.lower_bound(start); range != svm_.end() && range->first < end;
@@ -227,6 +230,15 @@ bool KfdProcess::svm_holds(uint64_t va, uint64_t bytes, const Device& on) const 
     at = part.end;
   }
   return true;
+}
+
+// kfd_queue_buffer_svm_get, kfd_queue_buffer_svm_put. Parts may be gone meanwhile.
+void KfdProcess::svm_hold(const Queue& queue, bool held) {
+  for (auto& [start, range] : svm_) {
+    if (start >= queue.save + queue.save_bytes || queue.save >= range.end) continue;
+    if (held) ++range.queues;
+    else if (range.queues != 0) --range.queues;
+  }
 }
 
 }  // namespace doorbell::sim::amd

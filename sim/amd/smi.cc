@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint64_t page = 4096;
 constexpr int by_prefetch = 0;  // KFD_MIGRATE_TRIGGER_PREFETCH
+constexpr int by_svm = 0;       // KFD_QUEUE_EVICTION_TRIGGER_SVM
 
 int64_t boot_time() {
   timespec now{};
@@ -58,6 +59,10 @@ void Smi::prefetched(uint32_t gpu, uint64_t start, uint64_t bytes, uint32_t from
   tell(gpu, Event::migrate_start,
        fmt::format("{} {} {:x}:{:x} {}\n", boot_time(), range, prefetch, preferred, by_prefetch));
   tell(gpu, Event::migrate_end, fmt::format("{} {} {}\n", boot_time(), range, by_prefetch));
+}
+
+void Smi::evicted_for_svm(uint32_t gpu) {
+  tell(gpu, Event::queue_eviction, fmt::format("{} -{} {:x} {}\n", boot_time(), getpid(), gpu, by_svm));
 }
 
 }  // namespace doorbell::sim::amd
