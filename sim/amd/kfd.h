@@ -170,7 +170,8 @@ class KfdProcess {
   Device* device(uint32_t id);
   Buffer* buffer(uint64_t handle);
   [[nodiscard]] static bool bound(const Device& device) { return device.render_file != 0; }
-  static uint64_t add(Device& device, Buffer& buffer);  // its handle
+  uint64_t add(Device& device, Buffer& buffer);  // its handle
+  void remove(Buffer& buffer);
   void give_back(Buffer& buffer);
   int map_on(Buffer& buffer, Device& device);
   int unmap_from(Buffer& buffer, Device& device);
@@ -270,6 +271,9 @@ class KfdProcess {
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Device>> devices_;
+  // Of their buffers, of which there may be ten thousands, those that are asked for often.
+  std::vector<Buffer*> user_buffers_;                               // userptr
+  std::multimap<std::pair<uint32_t, uint64_t>, Buffer*> by_block_;  // others, by card and offset
   std::map<uint32_t, Queue> queues_;
   bool evicted_ = false;              // no queue runs any more
   std::map<uint64_t, SvmRange> svm_;  // by first address

@@ -58,8 +58,21 @@ KfdProcess::Buffer* KfdProcess::buffer(uint64_t handle) {
 uint64_t KfdProcess::add(Device& on, Buffer& buffer) {
   while (on.buffers.contains(on.next_buffer)) ++on.next_buffer;
   buffer.handle = uint64_t{on.id()} << 32 | on.next_buffer;
-  on.buffers.emplace(on.next_buffer++, buffer);
+  Buffer& added = on.buffers.emplace(on.next_buffer++, buffer).first->second;
+  if (added.kind == MemoryKind::userptr) user_buffers_.push_back(&added);
+  else if (added.has_block) by_block_.emplace(std::pair{added.block.card, added.block.offset}, &added);
   return buffer.handle;
+}
+
+void KfdProcess::remove(Buffer& buffer) {
+  std::erase(user_buffers_, &buffer);
+  auto [first, last] = by_block_.equal_range({buffer.block.card, buffer.block.offset});
+  auto found = std::find_if(first, last, [&](const auto& row) { return row.second == &buffer; });
+  if (found != last) by_block_.erase(found);
+  Device& on = *devices_[buffer.card];
+  auto number = static_cast<uint32_t>(buffer.handle);
+  on.buffers.erase(number);
+  on.next_buffer = std::min(on.next_buffer, number);
 }
 
 void KfdProcess::give_back(Buffer& buffer) {
@@ -165,10 +178,7 @@ int KfdProcess::free_memory(kfd::FreeMemory& args) {
   if (old->mapped != 0) return -EBUSY;
   give_back(*old);
   bool clients = old->kind == MemoryKind::userptr;
-  Device& on = *devices_[old->card];
-  auto number = static_cast<uint32_t>(args.handle);
-  on.buffers.erase(number);
-  on.next_buffer = std::min(on.next_buffer, number);
+  remove(*old);
   if (clients) publish_client_memory();
   return 0;
 }
@@ -249,18 +259,16 @@ int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
   std::lock_guard lock(mutex_);
   if (card >= devices_.size()) return -ENODEV;
   // drm_vma_offset_exact_lookup: a mapping starts where its buffer starts, and is not longer.
+  if (auto found = by_block_.find({static_cast<uint32_t>(card), offset}); found != by_block_.end()) {
+    Buffer& buffer = *found->second;
+    if (align(bytes) > buffer.bytes) return -EINVAL;
+    // Before the host's first look through it.
+    if (buffer.kind == MemoryKind::vram && !std::exchange(buffer.window, true))
+      for (auto& user : devices_)
+        if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);
+    return 0;
+  }
   for (const auto& on : devices_) {
-    for (auto& [id, buffer] : on->buffers) {
-      if (!buffer.has_block || buffer.block.card != card || buffer.block.offset != offset ||
-          buffer.kind == MemoryKind::userptr)
-        continue;
-      if (align(bytes) > buffer.bytes) return -EINVAL;
-      // Before the host's first look through it.
-      if (buffer.kind == MemoryKind::vram && !std::exchange(buffer.window, true))
-        for (auto& user : devices_)
-          if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);
-      return 0;
-    }
     for (const auto& [handle, gem] : on->gems)
       if (gem.block.card == card && gem.block.offset == offset)
         return align(bytes) > gem.block.bytes ? -EINVAL : 0;

@@ -298,16 +298,14 @@ void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, int protection) {
   // A range stays one whatever the protection of its pages.
   if (!(protection & (PROT_READ | PROT_WRITE | PROT_EXEC)))
     svm_unmap(start, end, protection == nothing_mapped);
-  for (auto& on : devices_) {
-    for (auto& [id, buffer] : on->buffers) {
-      auto host = reinterpret_cast<uintptr_t>(buffer.host);
-      if (buffer.kind != MemoryKind::userptr || host >= end || start >= host + buffer.bytes) continue;
-      int needed = PROT_READ | (buffer.flags & kfd::alloc::writable ? PROT_WRITE : 0);
-      if ((protection & needed) == needed) continue;
-      buffer.lost = true;
-      for (auto& peer : devices_)
-        if (buffer.mapped >> peer->index & 1) peer->vm.unmap(buffer.va, buffer.va_bytes());
-    }
+  for (Buffer* buffer : user_buffers_) {
+    auto host = reinterpret_cast<uintptr_t>(buffer->host);
+    if (host >= end || start >= host + buffer->bytes) continue;
+    int needed = PROT_READ | (buffer->flags & kfd::alloc::writable ? PROT_WRITE : 0);
+    if ((protection & needed) == needed) continue;
+    buffer->lost = true;
+    for (auto& peer : devices_)
+      if (buffer->mapped >> peer->index & 1) peer->vm.unmap(buffer->va, buffer->va_bytes());
   }
 }
 
@@ -325,11 +323,10 @@ void KfdProcess::find_lost_memory() {
   };
   for (const auto& [start, range] : svm_)
     if (range.mapped != 0) look(start, range.end);
-  for (auto& on : devices_)
-    for (const auto& [id, buffer] : on->buffers)
-      if (buffer.kind == MemoryKind::userptr && buffer.mapped != 0 && !buffer.lost)
-        look(reinterpret_cast<uintptr_t>(buffer.host),
-             reinterpret_cast<uintptr_t>(buffer.host) + buffer.bytes);
+  for (const Buffer* buffer : user_buffers_)
+    if (buffer->mapped != 0 && !buffer->lost)
+      look(reinterpret_cast<uintptr_t>(buffer->host),
+           reinterpret_cast<uintptr_t>(buffer->host) + buffer->bytes);
   std::vector<StandIn> stand_ins;
   {
     std::lock_guard lock(client_mutex_);
@@ -372,11 +369,9 @@ void KfdProcess::publish_client_memory() {
   std::vector<std::pair<uintptr_t, uintptr_t>> all;
   for (const auto& [start, range] : svm_)
     if (range.mapped != 0) all.emplace_back(start, range.end);
-  for (const auto& on : devices_) {
-    for (const auto& [id, buffer] : on->buffers) {
-      auto host = reinterpret_cast<uintptr_t>(buffer.host);
-      if (buffer.kind == MemoryKind::userptr) all.emplace_back(host, host + buffer.bytes);
-    }
+  for (const Buffer* buffer : user_buffers_) {
+    auto host = reinterpret_cast<uintptr_t>(buffer->host);
+    all.emplace_back(host, host + buffer->bytes);
   }
   std::lock_guard lock(client_mutex_);
   client_memory_.swap(all);
@@ -418,17 +413,15 @@ void KfdProcess::mapped(const void* address, size_t bytes) {
   if (!uses_client_memory_) return;
   auto start = reinterpret_cast<uintptr_t>(address);
   std::lock_guard lock(mutex_);
-  for (auto& on : devices_) {
-    for (auto& [id, buffer] : on->buffers) {
-      auto host = reinterpret_cast<uintptr_t>(buffer.host);
-      if (!buffer.lost || host >= start + bytes || start >= host + buffer.bytes) continue;
-      if (!user_has(host, buffer.bytes) || pin_user(host, buffer.bytes, buffer.flags & kfd::alloc::writable))
-        continue;
-      uint32_t wanted = std::exchange(buffer.mapped, 0);
-      for (auto& peer : devices_)
-        if (wanted >> peer->index & 1) map_on(buffer, *peer);
-      buffer.lost = false;
-    }
+  for (Buffer* buffer : user_buffers_) {
+    auto host = reinterpret_cast<uintptr_t>(buffer->host);
+    if (!buffer->lost || host >= start + bytes || start >= host + buffer->bytes) continue;
+    if (!user_has(host, buffer->bytes) || pin_user(host, buffer->bytes, buffer->flags & kfd::alloc::writable))
+      continue;
+    uint32_t wanted = std::exchange(buffer->mapped, 0);
+    for (auto& peer : devices_)
+      if (wanted >> peer->index & 1) map_on(*buffer, *peer);
+    buffer->lost = false;
   }
 }
 

@@ -70,8 +70,9 @@ void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool gone) {
     if (gone && range.queues != 0 && first < end && start < range.end) evict_queues(first);
   svm_split(start);
   svm_split(end);
-  for (auto range = svm_.lower_bound(start); range != svm_.end() && range->first < end;
-       range = svm_.erase(range)) {
+  auto range = svm_.lower_bound(start);
+  if (range == svm_.end() || range->first >= end) return;
+  for (; range != svm_.end() && range->first < end; range = svm_.erase(range)) {
     for (auto& on : devices_) {
       if (range->second.mapped >> on->index & 1) on->vm.unmap(range->first, range->second.end - range->first);
     }
