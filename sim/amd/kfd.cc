@@ -111,7 +111,11 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
     device->card = machine.cards[card];
     device->vm.hold_host_stores(machine.strict().on(Check::missing_release));
     device->doorbells = raw::map(kfd_file::doorbell_bytes, process->file_.get(), kfd_file::doorbells(card));
-    if (!device->doorbells) return error("cannot map emulated doorbells: {}", std::strerror(errno));
+    device->gpu_doorbells =
+        raw::map(kfd_file::doorbell_bytes, process->file_.get(), kfd_file::doorbells(card));
+    if (!device->doorbells || !device->gpu_doorbells)
+      return error("cannot map emulated doorbells: {}", std::strerror(errno));
+    process->doorbells_mapped(card, device->gpu_doorbells);
     process->devices_.push_back(std::move(device));
   }
   if (!machine.trace.empty()) {
@@ -134,6 +138,7 @@ KfdProcess::~KfdProcess() {
     for (auto& [id, buffer] : device->buffers) give_back(buffer);
     while (!device->gems.empty()) gem_forget(*device, device->gems.begin()->first);
     raw::unmap(device->doorbells, kfd_file::doorbell_bytes);
+    raw::unmap(device->gpu_doorbells, kfd_file::doorbell_bytes);
   }
   for (const Dmabuf& dmabuf : dmabufs_) resources_.release(dmabuf.block);
   if (trace_ >= 0) raw::close(trace_);

@@ -152,7 +152,9 @@ class KfdProcess {
     uint64_t render_file = 0;  // whose address space this is; 0: none yet
     Vm vm;
     std::unique_ptr<CommandProcessor> processor;
-    std::byte* doorbells = nullptr;
+    // Of the queues' threads, never protected; and of what the GPU stores there, which faults as what clients
+    // store does.
+    std::byte *doorbells = nullptr, *gpu_doorbells = nullptr;
     std::array<bool, 1024> slots = {};
     uint32_t sdma_queues = 0;
     std::optional<uint32_t> gws_queue;  // which has the global wave sync

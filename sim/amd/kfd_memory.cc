@@ -148,7 +148,7 @@ int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
     mmap_offset = args.mmap_offset;
   } else if (args.flags & alloc::doorbell) {
     made.kind = MemoryKind::doorbell;
-    made.host = on->doorbells;
+    made.host = on->gpu_doorbells;
     mmap_offset = kfd_file::doorbells(on->index);
   } else if (args.flags & alloc::mmio_remap) {
     made.kind = MemoryKind::mmio;

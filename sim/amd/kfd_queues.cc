@@ -450,7 +450,7 @@ bool KfdProcess::arm(size_t card) {
   for (DoorbellPage& page : pages_) {
     uintptr_t at = page.address.load();
     if (at == 0 || page.card != card) continue;
-    any = true;
+    any |= reinterpret_cast<std::byte*>(at) != devices_[card]->gpu_doorbells;
     armed &= raw::protect(reinterpret_cast<void*>(at), kfd_file::doorbell_bytes, PROT_READ) == 0;
   }
   return any && armed;

@@ -51,10 +51,11 @@ struct Teller {
     std::atomic_ref(*parts.write.at<uint64_t>()).store(at);
     *doorbell = at;
   }
-  void tell(uint32_t value) {
-    submit({pm4::Header::make(pm4::WRITE_DATA, 5).word, uint32_t{pm4::write_data::memory} << 8 | 1 << 20,
-            low_dword(words.va), high_dword(words.va), value});
+  [[nodiscard]] std::vector<uint32_t> telling(uint32_t value) const {
+    return {pm4::Header::make(pm4::WRITE_DATA, 5).word, uint32_t{pm4::write_data::memory} << 8 | 1 << 20,
+            low_dword(words.va), high_dword(words.va), value};
   }
+  void tell(uint32_t value) { submit(telling(value)); }
   [[nodiscard]] uint32_t told() const { return std::atomic_ref(*words.at<uint32_t>()).load(); }
   bool tells(uint32_t value) {
     tell(value);
@@ -266,6 +267,40 @@ TEST(QueueBuffers, ARingOfOnesOwnThatIsUnmappedIsAMemoryFaultOnceItIsRead) {
     EXPECT_EQ(teller.destroy(), 0);
     testing::internal::GetCapturedStderr();
   }
+}
+
+// A doorbell that the GPU stores to rings as one that the host stores to, though nobody has looked for a
+// while.
+TEST(Doorbells, AreRungByAnotherQueue) {
+  Acquired client("gfx1030");
+  Teller rung(client), ringer(client);
+  ASSERT_EQ(rung.create(), 0);
+  ASSERT_EQ(ringer.create(), 0);
+  const uint64_t page_of_doorbells = client.reserve(QueueParts::doorbell_bytes);
+  uint64_t handle = 0, offset = 0;
+  ASSERT_EQ(
+      client.allocate(page_of_doorbells, QueueParts::doorbell_bytes, alloc::doorbell | rw, handle, &offset),
+      0);
+  ASSERT_EQ(client.map(handle), 0);
+  const uint64_t slot =
+      page_of_doorbells + (rung.parts.args.doorbell_offset & (QueueParts::doorbell_bytes - 1));
+
+  Shared gate(client, page);
+  *gate.at<uint32_t>() = 0;
+  const std::vector<uint32_t> word = rung.telling(9);
+  std::memcpy(rung.parts.ring.at<uint32_t>(), word.data(), word.size() * 4);
+  ringer.submit({pm4::Header::make(pm4::WAIT_REG_MEM, pm4::wait_reg_mem::dwords).word,
+                 uint32_t{pm4::wait_reg_mem::equal} | 1 << 4, low_dword(gate.va), high_dword(gate.va), 1, ~0u,
+                 4});
+  for (uint64_t to : {rung.parts.write.va, slot})
+    ringer.submit({pm4::Header::make(pm4::RELEASE_MEM, pm4::release_mem::dwords).word, 0x14 | 5 << 8,
+                   uint32_t{pm4::release_mem::data64} << 29, low_dword(to), high_dword(to),
+                   static_cast<uint32_t>(word.size()), 0, 0});
+  std::this_thread::sleep_for(50ms);  // until the doorbells sleep
+  std::atomic_ref(*gate.at<uint32_t>()).store(1);
+  EXPECT_TRUE(within_ten_seconds([&] { return rung.told() == 9; }));
+  EXPECT_EQ(ringer.destroy(), 0);
+  EXPECT_EQ(rung.destroy(), 0);
 }
 
 // KFD gives global wave sync to queues of either chip; behind it are counters on the first.
