@@ -36,6 +36,10 @@ void Commons::report(const Fault& fault) const {
   }
 }
 
+void Engine::enter(uint64_t, uint64_t, uint64_t) {
+  DOORBELL_CHECK(false, "{} is no engine that the kernel feeds", name);
+}
+
 Step Engine::fail(Fault&& what, uint64_t packet, uint32_t queue_errors) {
   fault = std::move(what);
   fault.queue = name;

@@ -71,6 +71,9 @@ class Engine {
   // A client stored this value into the queue's doorbell.
   virtual void ring_doorbell(uint64_t value) = 0;
   [[nodiscard]] virtual QueueState state() const = 0;
+  // Where the kernel feeds the engine, which then has no ring: the next packets are those of this buffer;
+  // after them step() is idle. `number` is what messages call it.
+  virtual void enter(uint64_t va, uint64_t dwords, uint64_t number);
 
   // Runs waves, with the bus offline meanwhile. done, refused or faulted; done as well if the queue was
   // stopped.
@@ -108,6 +111,7 @@ class Engine {
 
 std::unique_ptr<Engine> make_aql(Commons& machine, const QueueConfig& config, std::string name);
 std::unique_ptr<Engine> make_pm4(Commons& machine, const QueueConfig& config, std::string name);
+std::unique_ptr<Engine> make_gfx(Commons& machine, const QueueConfig& config, std::string name);
 std::unique_ptr<Engine> make_sdma(Commons& machine, const QueueConfig& config, std::string name);
 
 }  // namespace doorbell::sim::amd

@@ -80,19 +80,21 @@ bool EmulatedKernel::find(int fd, File& file) {
     forget(fd);
     return false;
   }
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   bool kfd = kfd_inode_ != 0 && info.st_ino == kfd_inode_;
   size_t card = 0;
   while (card < card_inodes_.size() && card_inodes_[card] != info.st_ino) ++card;
-  if (!kfd && card == card_inodes_.size()) {
-    files_.erase(fd);
-    return false;
-  }
+  const bool ours = kfd || card < card_inodes_.size();
   if (kfd) card = 0;
   auto known = files_.find(fd);
-  if (known == files_.end() || known->second.kfd != kfd || known->second.card != card) {
-    known = files_.insert_or_assign(fd, File{kfd, card, next_id_++}).first;
+  if (known != files_.end() && !(ours && known->second.kfd == kfd && known->second.card == card)) {
+    lock.unlock();
+    forget(fd);
+    lock.lock();
+    known = files_.end();
   }
+  if (!ours) return false;
+  if (known == files_.end()) known = files_.insert_or_assign(fd, File{kfd, card, next_id_++}).first;
   file = known->second;
   return true;
 }
@@ -104,9 +106,9 @@ int EmulatedKernel::open_device(std::string_view path, int flags) {
   if (flags & O_DIRECTORY) return -ENOTDIR;
   std::lock_guard lock(mutex_);
   int fd = -ENODEV;
+  Result<KfdProcess*> own = process();
+  if (!own) return -ENOMEM;
   if (kfd) {
-    Result<KfdProcess*> own = process();
-    if (!own) return -ENOMEM;
     fd = duplicate((*own)->file(), flags);
   } else {
     fd = duplicate(resources_->file(card), flags);
@@ -138,8 +140,18 @@ int EmulatedKernel::open(const char* path, int flags) {
 }
 
 void EmulatedKernel::forget(int fd) {
-  std::lock_guard lock(mutex_);
-  files_.erase(fd);
+  File file;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = files_.find(fd);
+    if (found == files_.end()) return;
+    file = found->second;
+    files_.erase(found);
+    for (const auto& [other, open] : files_)
+      if (open.id == file.id) return;
+  }
+  KfdProcess* own = process_.load();
+  if (own && !file.kfd && getpid() == pid_) own->drm().close(file.id);
 }
 
 int EmulatedKernel::close(int fd) {
@@ -149,7 +161,9 @@ int EmulatedKernel::close(int fd) {
 
 void EmulatedKernel::duplicated(int from, int to) {
   File file;
-  if (!find(from, file)) return forget(to);
+  const bool ours = find(from, file);
+  if (from != to) forget(to);
+  if (!ours) return;
   std::lock_guard lock(mutex_);
   files_[to] = file;
 }
@@ -166,7 +180,7 @@ int EmulatedKernel::ioctl(int fd, uint32_t request, void* argument) {
   auto user = reinterpret_cast<uint64_t>(argument);
   if (!file.kfd) {
     KfdProcess* own = getpid() == pid_ ? process_.load() : nullptr;
-    return drm_ioctl(*resources_, own, file.card, file.id, request, user);
+    return drm_ioctl(*resources_, own ? &own->drm() : nullptr, file.card, file.id, request, user);
   }
   // A process opens /dev/kfd for itself: what it inherited is no good.
   if (getpid() != pid_) return -EBADF;

@@ -72,7 +72,7 @@ class EmulatedKernel final : public Kernel {
 
   EmulatedKernel() = default;
   bool find(int fd, File& file);
-  Result<KfdProcess*> process();
+  Result<KfdProcess*> process();  // whose is made by the first device that is opened
   static bool render_node(void* self, int fd, size_t& card, uint64_t& file);
 
   std::unique_ptr<Resources> resources_;

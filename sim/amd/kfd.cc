@@ -109,7 +109,7 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
     auto device = std::make_unique<Device>();
     device->index = card;
     device->card = machine.cards[card];
-    device->vm.hold_host_stores(machine.strict().on(Check::missing_release));
+    device->vm = std::make_shared<Vm>();
     device->doorbells = raw::map(kfd_file::doorbell_bytes, process->file_.get(), kfd_file::doorbells(card));
     device->gpu_doorbells =
         raw::map(kfd_file::doorbell_bytes, process->file_.get(), kfd_file::doorbells(card));
@@ -124,6 +124,22 @@ Result<std::unique_ptr<KfdProcess>> KfdProcess::make(Resources& resources) {
   return process;
 }
 
+Drm::Around KfdProcess::around() {
+  Drm::Around around;
+  around.client_memory = [this] {
+    std::lock_guard lock(mutex_);
+    uses_client_memory_ = true;
+    publish_client_memory();
+  };
+  // As for KFD's queues (processor()).
+  around.find_lost = [this] {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock) find_lost_memory_now_and_then();
+  };
+  around.crew = &crew_;
+  return around;
+}
+
 KfdProcess::~KfdProcess() {
   {
     std::lock_guard lock(mutex_);  // queues may still look for the same
@@ -136,11 +152,9 @@ KfdProcess::~KfdProcess() {
   }
   for (auto& device : devices_) {
     for (auto& [id, buffer] : device->buffers) give_back(buffer);
-    while (!device->gems.empty()) gem_forget(*device, device->gems.begin()->first);
     raw::unmap(device->doorbells, kfd_file::doorbell_bytes);
     raw::unmap(device->gpu_doorbells, kfd_file::doorbell_bytes);
   }
-  for (const Dmabuf& dmabuf : dmabufs_) resources_.release(dmabuf.block);
   if (trace_ >= 0) raw::close(trace_);
 }
 
@@ -254,6 +268,7 @@ int KfdProcess::acquire_vm(kfd::AcquireVm& args) {
   if (bound(*on)) return render && on->render_file == file ? 0 : -EBUSY;
   if (!render || card != on->index) return -EINVAL;
   on->render_file = file;
+  on->vm = drm_.acquire(card, file);
   return 0;
 }
 
@@ -352,7 +367,7 @@ int KfdProcess::set_xnack_mode(kfd::SetXnackMode& args) {
 
 int KfdProcess::available_memory(kfd::AvailableMemory& args) {
   std::lock_guard lock(mutex_);
-  drop_closed_dmabufs();
+  dmabufs_.drop_closed();
   Device* on = device(args.gpu_id);
   if (!on) return -EINVAL;
   constexpr uint64_t alignment = 2 << 20;  // VRAM_AVAILABILITY_ALIGN

@@ -23,10 +23,11 @@
 #include <string>
 #include <vector>
 
-#include "driver/amd/abi/drm.h"
 #include "driver/amd/abi/kfd.h"
 #include "hal/base/units.h"
 #include "sim/amd/crew.h"
+#include "sim/amd/dmabuf.h"
+#include "sim/amd/drm.h"
 #include "sim/amd/events.h"
 #include "sim/amd/queue.h"
 #include "sim/amd/resources.h"
@@ -84,13 +85,8 @@ class KfdProcess {
   }
   [[nodiscard]] Resources& resources() { return resources_; }
 
-  // Buffers as the render node names and maps them, on a file whose address space this process has taken over
-  // (ACQUIRE_VM); -EINVAL on others. 0 or -errno.
-  int gem_import(size_t card, uint64_t file, doorbell::amd::drm::PrimeHandle& args);
-  int gem_export(size_t card, uint64_t file, doorbell::amd::drm::PrimeHandle& args);
-  int gem_close(size_t card, uint64_t file, doorbell::amd::drm::GemClose& args);
-  int gem_mmap(size_t card, uint64_t file, doorbell::amd::drm::GemMmap& args);
-  int gem_va(size_t card, uint64_t file, doorbell::amd::drm::GemVa& args);
+  // What the process does on render nodes, which it may without KFD.
+  [[nodiscard]] Drm& drm() { return drm_; }
 
  private:
   struct Buffer {
@@ -137,20 +133,12 @@ class KfdProcess {
     uint64_t ring = 0;                  // one of them
     uint64_t save = 0, save_bytes = 0;  // in the client's own memory; 0: in one of the buffers
   };
-  struct Gem {
-    Block block;
-    std::byte* host = nullptr;
-  };
-  struct GemMapping {
-    uint64_t bytes = 0;
-    uint32_t handle = 0;
-  };
   // What KFD calls a process device: this process on one card.
   struct Device {
     size_t index = 0;
     Card card;
     uint64_t render_file = 0;  // whose address space this is; 0: none yet
-    Vm vm;
+    std::shared_ptr<Vm> vm;    // never null
     std::unique_ptr<CommandProcessor> processor;
     // Of the queues' threads, never protected; and of what the GPU stores there, which faults as what clients
     // store does.
@@ -159,15 +147,14 @@ class KfdProcess {
     uint32_t sdma_queues = 0;
     std::optional<uint32_t> gws_queue;  // which has the global wave sync
     uint64_t scratch_backing = 0, trap_base = 0, trap_memory = 0;
-    std::map<uint32_t, Buffer> buffers;           // by the low half of their handles
-    uint32_t next_buffer = 0;                     // none below is free
-    std::map<uint32_t, Gem> gems;                 // by handle
-    std::map<uint64_t, GemMapping> gem_mappings;  // by address
+    std::map<uint32_t, Buffer> buffers;  // by the low half of their handles
+    uint32_t next_buffer = 0;            // none below is free
     [[nodiscard]] uint32_t id() const { return gpu_id(index); }
   };
 
   explicit KfdProcess(Resources& resources)
       : resources_(resources), crew_(Crew::members_for(resources.machine().threads)) {}
+  [[nodiscard]] Drm::Around around();
 
   Device* device(uint32_t id);
   Buffer* buffer(uint64_t handle);
@@ -179,7 +166,6 @@ class KfdProcess {
   int unmap_from(Buffer& buffer, Device& device);
   // `tag`: for whoever imports it.
   int share(Buffer& buffer, uint32_t tag, ShareKey& key);
-  void drop_closed_dmabufs();
   // Takes a hold on a block of the Pool: a handle for it, or -errno.
   int adopt(Device& device, const Block& block, uint64_t va, uint64_t& handle);
   void svm_split(uint64_t at);
@@ -203,14 +189,6 @@ class KfdProcess {
   void find_lost_memory();
   void find_lost_memory_now_and_then();
   void publish_client_memory();
-
-  // A descriptor for a buffer that is shared under this key, or -errno.
-  int make_dmabuf(const ShareKey& key, uint64_t bytes, uint32_t flags);
-  // 0 or -errno: the key behind a descriptor.
-  static int read_dmabuf(int fd, ShareKey& key);
-  Device* gem_device(size_t card, uint64_t file);
-  void gem_clear(Device& device, uint64_t start, uint64_t end);
-  void gem_forget(Device& device, uint32_t handle);
 
   // One function per ioctl, in the order of their numbers.
   struct Row;
@@ -272,6 +250,8 @@ class KfdProcess {
   Smi smi_;
 
   std::mutex mutex_;
+  Dmabufs dmabufs_{resources_};
+  Drm drm_{resources_, dmabufs_, around()};
   std::vector<std::unique_ptr<Device>> devices_;
   // Of their buffers, of which there may be ten thousands, those that are asked for often.
   std::vector<Buffer*> user_buffers_;                               // userptr
@@ -291,12 +271,6 @@ class KfdProcess {
   std::vector<std::pair<uintptr_t, uintptr_t>> client_memory_;
   std::vector<StandIn> stand_ins_;
   HostTime next_look_{};  // for lost memory
-  // What DMA-bufs hold that were exported here, each with a description of its file that no client has.
-  struct Dmabuf {
-    Fd file;
-    Block block;
-  };
-  std::vector<Dmabuf> dmabufs_;
   uint64_t event_page_handle_ = 0;
   bool has_event_page_ = false;
   bool runtime_enabled_ = false;

@@ -77,7 +77,7 @@ void KfdProcess::remove(Buffer& buffer) {
 
 void KfdProcess::give_back(Buffer& buffer) {
   for (auto& on : devices_) {
-    if (buffer.mapped >> on->index & 1) on->vm.unmap(buffer.va, buffer.va_bytes());
+    if (buffer.mapped >> on->index & 1) on->vm->unmap(buffer.va, buffer.va_bytes());
   }
   buffer.mapped = 0;
   if (buffer.host_is_ours) raw::unmap(buffer.host, buffer.bytes);
@@ -87,7 +87,7 @@ void KfdProcess::give_back(Buffer& buffer) {
 int KfdProcess::alloc_memory(kfd::AllocMemory& args) {
   if (args.size == 0) return -EINVAL;
   std::lock_guard lock(mutex_);
-  drop_closed_dmabufs();
+  dmabufs_.drop_closed();
   // Card memory without an address is not mapped yet.
   bool nowhere = args.va_addr == 0 && (args.flags & alloc::vram);
   if ((!nowhere && svm_overlaps(args.va_addr, args.size)) ||
@@ -194,8 +194,8 @@ int KfdProcess::map_on(Buffer& buffer, Device& on) {
                               buffer.kind, buffer.fresh, buffer.handle);
     region.shared = buffer.shared;
     region.window = buffer.window;
-    if (!on.vm.map(region)) {
-      if (copy == 1) on.vm.unmap(buffer.va, buffer.bytes);
+    if (!on.vm->map(region)) {
+      if (copy == 1) on.vm->unmap(buffer.va, buffer.bytes);
       return -EINVAL;
     }
   }
@@ -208,7 +208,7 @@ int KfdProcess::unmap_from(Buffer& buffer, Device& on) {
   if (!(buffer.mapped >> on.index & 1)) return -EINVAL;
   // Since 6.12 the ring, pointers and save area of a queue stay where they are as long as it lives.
   if (buffer.queues[on.index] != 0) return -EBUSY;  // [unmap_bo_from_gpuvm, queue_refcount]
-  on.vm.unmap(buffer.va, buffer.va_bytes());
+  on.vm->unmap(buffer.va, buffer.va_bytes());
   buffer.mapped &= ~(1u << on.index);
   return 0;
 }
@@ -265,15 +265,11 @@ int KfdProcess::check_map(size_t card, uint64_t offset, uint64_t bytes) {
     // Before the host's first look through it.
     if (buffer.kind == MemoryKind::vram && !std::exchange(buffer.window, true))
       for (auto& user : devices_)
-        if (buffer.mapped >> user->index & 1) user->vm.open_window(buffer.host, buffer.bytes);
+        if (buffer.mapped >> user->index & 1) user->vm->open_window(buffer.host, buffer.bytes);
     return 0;
   }
-  for (const auto& on : devices_) {
-    for (const auto& [handle, gem] : on->gems)
-      if (gem.block.card == card && gem.block.offset == offset)
-        return align(bytes) > gem.block.bytes ? -EINVAL : 0;
-  }
-  return -EINVAL;
+  const int by_handle = drm_.check_map(card, offset, bytes);
+  return by_handle == -ENOENT ? -EINVAL : by_handle;
 }
 
 int KfdProcess::check_map_kfd(uint64_t offset, uint64_t bytes, bool& doorbells, size_t& card) {

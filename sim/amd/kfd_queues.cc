@@ -62,7 +62,7 @@ CommandProcessor& KfdProcess::processor(Device& on) {
       std::unique_lock lock(mutex_, std::try_to_lock);
       if (lock) find_lost_memory_now_and_then();
     };
-    on.processor = std::make_unique<CommandProcessor>(*on.card.gpu, on.vm, resources_.machine().strict(),
+    on.processor = std::make_unique<CommandProcessor>(*on.card.gpu, *on.vm, resources_.machine().strict(),
                                                       std::move(hooks));
     on.processor->set_trap_handler(on.trap_base, on.trap_memory);
     processors_[on.index] = on.processor.get();
@@ -298,6 +298,7 @@ void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, int protection) {
   // A range stays one whatever the protection of its pages.
   if (!(protection & (PROT_READ | PROT_WRITE | PROT_EXEC)))
     svm_unmap(start, end, protection == nothing_mapped);
+  drm_.lose(start, end, protection);
   for (Buffer* buffer : user_buffers_) {
     auto host = reinterpret_cast<uintptr_t>(buffer->host);
     if (host >= end || start >= host + buffer->bytes) continue;
@@ -305,7 +306,7 @@ void KfdProcess::lose_memory(uintptr_t start, uintptr_t end, int protection) {
     if ((protection & needed) == needed) continue;
     buffer->lost = true;
     for (auto& peer : devices_)
-      if (buffer->mapped >> peer->index & 1) peer->vm.unmap(buffer->va, buffer->va_bytes());
+      if (buffer->mapped >> peer->index & 1) peer->vm->unmap(buffer->va, buffer->va_bytes());
   }
 }
 
@@ -327,6 +328,7 @@ void KfdProcess::find_lost_memory() {
     if (buffer->mapped != 0 && !buffer->lost)
       look(reinterpret_cast<uintptr_t>(buffer->host),
            reinterpret_cast<uintptr_t>(buffer->host) + buffer->bytes);
+  drm_.each_userptr(true, look);
   std::vector<StandIn> stand_ins;
   {
     std::lock_guard lock(client_mutex_);
@@ -334,7 +336,8 @@ void KfdProcess::find_lost_memory() {
   }
   for (const StandIn& one : stand_ins) lost.emplace_back(one.page, one.page + page_bytes);
   for (auto [start, end] : lost) {
-    for (auto& on : devices_) on->vm.lose(reinterpret_cast<std::byte*>(start), end - start);
+    for (auto& on : devices_) on->vm->lose(reinterpret_cast<std::byte*>(start), end - start);
+    drm_.forget_stores(reinterpret_cast<std::byte*>(start), end - start);
     lose_memory(start, end, nothing_mapped);
   }
   // No GPU comes there again. What the client has put in their place meanwhile is no longer in the list.
@@ -373,6 +376,7 @@ void KfdProcess::publish_client_memory() {
     auto host = reinterpret_cast<uintptr_t>(buffer->host);
     all.emplace_back(host, host + buffer->bytes);
   }
+  drm_.each_userptr(false, [&](uintptr_t first, uintptr_t last) { all.emplace_back(first, last); });
   std::lock_guard lock(client_mutex_);
   client_memory_.swap(all);
 }
@@ -413,6 +417,7 @@ void KfdProcess::mapped(const void* address, size_t bytes) {
   if (!uses_client_memory_) return;
   auto start = reinterpret_cast<uintptr_t>(address);
   std::lock_guard lock(mutex_);
+  drm_.regain(start, start + bytes);
   for (Buffer* buffer : user_buffers_) {
     auto host = reinterpret_cast<uintptr_t>(buffer->host);
     if (!buffer->lost || host >= start + bytes || start >= host + buffer->bytes) continue;

@@ -1,15 +1,6 @@
 // KfdProcess: buffers that several processes use, and listeners to what happens on a card.
-//
-// What passes between processes is a key of 128 random bits under which the Pool gives out holds on a block.
-// A DMA-buf is a sealed file with such a key in it: a descriptor that can be passed on by any means, and that
-// only proves to the emulated machine which buffer is meant. Source: Linux amdkfd/kfd_chardev.c,
-// amdgpu/amdgpu_amdkfd_gpuvm.c (import_obj_create), amdkfd/kfd_smi_events.c; ROCm's own branch for the IPC
-// ioctls.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <array>
+// Source: Linux amdkfd/kfd_chardev.c, amdgpu/amdgpu_amdkfd_gpuvm.c (import_obj_create),
+// amdkfd/kfd_smi_events.c; ROCm's own branch for the IPC ioctls.
 #include <cerrno>
 #include <cstring>
 
@@ -20,26 +11,6 @@ namespace doorbell::sim::amd {
 
 namespace kfd = doorbell::amd::kfd;
 namespace alloc = doorbell::amd::kfd::alloc;
-
-namespace {
-
-struct DmabufContent {
-  std::array<char, 16> magic;
-  ShareKey key;
-};
-constexpr std::array<char, 16> dmabuf_magic = {'d', 'o', 'o', 'r', 'b', 'e', 'l', 'l',
-                                               ' ', 'd', 'm', 'a', 'b', 'u', 'f'};
-
-}  // namespace
-
-int KfdProcess::read_dmabuf(int fd, ShareKey& key) {
-  DmabufContent content{};
-  long count = raw::call(SYS_pread64, fd, raw::pointer(&content), sizeof(content), 0);
-  if (count == -EBADF) return -EBADF;
-  if (count != sizeof(content) || content.magic != dmabuf_magic) return -EINVAL;
-  key = content.key;
-  return 0;
-}
 
 int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& handle) {
   Buffer made;
@@ -64,7 +35,7 @@ int KfdProcess::adopt(Device& on, const Block& block, uint64_t va, uint64_t& han
 int KfdProcess::share(Buffer& buffer, uint32_t tag, ShareKey& key) {
   if (int error = resources_.share(buffer.block, tag, key)) return error;
   buffer.shared = true;
-  for (auto& on : devices_) on->vm.share(buffer.host, buffer.bytes);
+  for (auto& on : devices_) on->vm->share(buffer.host, buffer.bytes);
   return 0;
 }
 
@@ -76,50 +47,15 @@ int KfdProcess::export_dmabuf(kfd::ExportDmabuf& args) {
   if (shared->kind != MemoryKind::vram && shared->kind != MemoryKind::gtt) return -EINVAL;
   ShareKey key;
   if (int error = share(*shared, 0, key)) return error;
-  int fd = make_dmabuf(key, shared->block.bytes, args.flags);
+  int fd = dmabufs_.make(key, shared->block.bytes, args.flags);
   if (fd < 0) return fd;
   args.dmabuf_fd = static_cast<uint32_t>(fd);
   return 0;
 }
 
-int KfdProcess::make_dmabuf(const ShareKey& key, uint64_t bytes, uint32_t flags) {
-  drop_closed_dmabufs();
-  const DmabufContent content{dmabuf_magic, key};
-  // Two descriptions of one file: the client's, and one to tell by when there is no other.
-  Fd file(memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  std::string path = fmt::format("/proc/self/fd/{}", file.get());
-  Fd own(raw::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  long fd = raw::open(path.c_str(), O_RDWR | static_cast<int>(flags & O_CLOEXEC));
-  bool made = file && own && fd >= 0 &&
-              raw::write(file.get(), &content, sizeof(content)) == sizeof(content) &&
-              // Its end is the buffer's (dma-buf.c, dma_buf_llseek).
-              ftruncate(file.get(), static_cast<off_t>(bytes)) == 0;
-  uint32_t tag = 0;
-  Block block;
-  int error = made ? resources_.open(key, block, tag) : -ENOMEM;
-  if (error != 0) {
-    if (fd >= 0) raw::close(static_cast<int>(fd));
-    return error;
-  }
-  raw::call(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-  dmabufs_.push_back({std::move(own), block});
-  return static_cast<int>(fd);
-}
-
-// A DMA-buf keeps its buffer until the last descriptor of it is closed, wherever that was passed to (or until
-// the process that exported it ends). Nobody tells when that is, but the host's kernel grants a write lease
-// on a file that nobody else has open for writing [fcntl(2), F_SETLEASE].
-void KfdProcess::drop_closed_dmabufs() {
-  std::erase_if(dmabufs_, [&](const Dmabuf& dmabuf) {
-    if (raw::call(SYS_fcntl, dmabuf.file.get(), F_SETLEASE, F_WRLCK) != 0) return false;
-    resources_.release(dmabuf.block);
-    return true;
-  });
-}
-
 int KfdProcess::get_dmabuf_info(kfd::GetDmabufInfo& args) {
   ShareKey key;
-  if (int error = read_dmabuf(static_cast<int>(args.dmabuf_fd), key)) return error;
+  if (int error = Dmabufs::read(static_cast<int>(args.dmabuf_fd), key)) return error;
   Block block;
   uint32_t tag = 0;
   if (int error = resources_.open(key, block, tag)) return error == -ENOENT ? -EINVAL : error;
@@ -133,7 +69,7 @@ int KfdProcess::get_dmabuf_info(kfd::GetDmabufInfo& args) {
 
 int KfdProcess::import_dmabuf(kfd::ImportDmabuf& args) {
   ShareKey key;
-  if (int error = read_dmabuf(static_cast<int>(args.dmabuf_fd), key)) return error;
+  if (int error = Dmabufs::read(static_cast<int>(args.dmabuf_fd), key)) return error;
   std::lock_guard lock(mutex_);
   Device* on = device(args.gpu_id);
   if (!on) return -EINVAL;

@@ -36,8 +36,8 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
     if ((range.mapped & wanted & bit) && range.mapped_flags == range.flags && range.writable == writable)
       continue;
     if (range.mapped & bit) {
-      on->vm.write_back();  // the memory stays, with other attributes
-      on->vm.unmap(start, bytes);
+      on->vm->write_back();  // the memory stays, with other attributes
+      on->vm->unmap(start, bytes);
     }
     range.mapped &= ~bit;
     if (!(wanted & bit)) continue;
@@ -54,7 +54,7 @@ int KfdProcess::svm_map(uint64_t start, SvmRange& range) {
     region.kind = MemoryKind::userptr;
     region.mtype =
         range.flags & (kfd::svm_flag::coherent | kfd::svm_flag::ext_coherent) ? Mtype::uc : Mtype::nc;
-    if (!on->vm.map(region)) return -EADDRINUSE;
+    if (!on->vm->map(region)) return -EADDRINUSE;
     range.mapped |= bit;
   }
   range.mapped_flags = range.flags;
@@ -74,7 +74,8 @@ void KfdProcess::svm_unmap(uint64_t start, uint64_t end, bool gone) {
   if (range == svm_.end() || range->first >= end) return;
   for (; range != svm_.end() && range->first < end; range = svm_.erase(range)) {
     for (auto& on : devices_) {
-      if (range->second.mapped >> on->index & 1) on->vm.unmap(range->first, range->second.end - range->first);
+      if (range->second.mapped >> on->index & 1)
+        on->vm->unmap(range->first, range->second.end - range->first);
     }
   }
   publish_client_memory();

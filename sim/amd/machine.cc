@@ -81,14 +81,14 @@ std::string Machine::text() const {
   for (const Card& card : cards) {
     line += fmt::format("{}{}:{}", line.empty() ? "" : ",", card.gpu->name, card.vram_bytes);
   }
-  return fmt::format("{}|{}|{}|{}|{}", line, system_memory, threads, lenient, trace);
+  return fmt::format("{}|{}|{}|{}|{}|{}", line, system_memory, threads, lockup_ms, lenient, trace);
 }
 
 Result<Machine> Machine::from_text(std::string_view text) {
   Machine machine;
   std::vector<std::string_view> parts;
   split(text, '|', [&](std::string_view part) { parts.push_back(part); });
-  if (parts.size() != 5) return error("\"{}\" does not describe a machine", text);
+  if (parts.size() != 6) return error("\"{}\" does not describe a machine", text);
   bool good = true;
   auto number = [&](std::string_view digits) {
     uint64_t value = 0;
@@ -103,9 +103,10 @@ Result<Machine> Machine::from_text(std::string_view text) {
   });
   machine.system_memory = number(parts[1]);
   machine.threads = static_cast<unsigned>(number(parts[2]));
+  machine.lockup_ms = static_cast<uint32_t>(number(parts[3]));
   if (!good) return error("\"{}\" does not describe a machine", text);
-  machine.lenient = parts[3];
-  machine.trace = parts[4];
+  machine.lenient = parts[4];
+  machine.trace = parts[5];
   return machine;
 }
 

@@ -25,6 +25,7 @@ struct Machine {
   std::string lenient;         // names of checks that are off, with commas
   std::string trace;           // a file that takes a line per ioctl; empty: none
   uint64_t system_memory = 0;  // bytes of host memory that GPUs may use: GTT and pinned pages
+  uint32_t lockup_ms = 0;      // after which a ring of the kernel's counts as hung; 0: what amdgpu takes
   unsigned threads = 0;        // of the host that run one kernel; 0: one for each core
 
   // `gpus` as in "gfx1100,gfx1030"; `vram` 0 gives each card what its row says. The error lists the known

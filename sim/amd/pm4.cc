@@ -74,6 +74,20 @@ const Pm4::Row Pm4::rows[] = {
     {pm4::SET_SH_REG, &Pm4::set_sh_reg},
     {pm4::SET_UCONFIG_REG, &Pm4::set_uconfig_reg},
     {pm4::HDP_FLUSH, &Pm4::nop},
+    // State that only drawing reads is kept nowhere.
+    {pm4::CLEAR_STATE, &Pm4::nop, true},
+    {pm4::CONTEXT_CONTROL, &Pm4::nop, true},
+    {pm4::INDEX_TYPE, &Pm4::nop, true},
+    {pm4::NUM_INSTANCES, &Pm4::nop, true},
+    {pm4::PFP_SYNC_ME, &Pm4::nop, true},
+    {pm4::SET_BASE, &Pm4::set_base, true},
+    {pm4::SET_CONTEXT_REG, &Pm4::set_context_reg, true},
+    {pm4::SET_UCONFIG_REG_INDEX, &Pm4::set_uconfig_reg, true},
+    {pm4::SET_SH_REG_INDEX, &Pm4::set_sh_reg, true},
+    {pm4::INCREMENT_CE_COUNTER, &Pm4::count_ce, true},
+    {pm4::INCREMENT_DE_COUNTER, &Pm4::count_ce, true},
+    {pm4::SET_CE_DE_COUNTERS, &Pm4::count_ce, true},
+    {pm4::WAIT_ON_CE_COUNTER, &Pm4::wait_on_ce, true},
 };
 
 Step Pm4::refuse(Check check, std::string text) {
@@ -122,11 +136,15 @@ Step Pm4::step(Stream& outer, uint64_t packet) {
       return;
     }
     const pm4::Packet* known = pm4::find(header.opcode());
-    const Row* row = std::find_if(std::begin(rows), std::end(rows),
-                                  [&](const Row& one) { return known && one.opcode == known->opcode; });
+    const Row* row = std::find_if(std::begin(rows), std::end(rows), [&](const Row& one) {
+      return known && one.opcode == known->opcode && (graphics_ || !one.graphics);
+    });
     if (!known || row == std::end(rows)) {
+      std::string_view draws = graphics_ ? pm4::drawing(header.opcode()) : std::string_view();
       refuse(Check::packet_type,
-             fmt::format("{}: opcode {:#04x} is none of a compute queue's", place, header.opcode()));
+             draws.empty() ? fmt::format("{}: opcode {:#04x} is none of a {}", place, header.opcode(),
+                                         graphics_ ? "graphics ring's" : "compute queue's")
+                           : fmt::format("{}: {} draws, and nothing here does", place, draws));
       return;
     }
     bus.purpose(known->name.data());
@@ -177,7 +195,7 @@ Step Pm4::set_uconfig_reg(Packet packet) {
 }
 
 Step Pm4::set_registers(Packet packet, uint32_t first, uint32_t last, const char* space) {
-  uint32_t reg = first + pm4::set_reg::offset.get(packet.data());
+  uint32_t reg = first + pm4::set_reg::offset.get(packet.data());  // an index above it says how to write
   auto values = packet.subspan(pm4::set_reg::header_dwords);
   if (reg + values.size() > last)
     return refuse(Check::packet_field, fmt::format("registers [{:#x}, {:#x}) are not {} registers", reg,
@@ -185,7 +203,7 @@ Step Pm4::set_registers(Packet packet, uint32_t first, uint32_t last, const char
   for (uint32_t value : values) {
     if (first == pm4::set_reg::sh_start) {
       // A compute queue's are those of the compute shader: 0x2e00 up to COMPUTE_NOWHERE.
-      if (reg < pm4::reg::COMPUTE_DISPATCH_INITIATOR || reg > 0x2e7f)
+      if (!graphics_ && (reg < pm4::reg::COMPUTE_DISPATCH_INITIATOR || reg > 0x2e7f))
         return refuse(Check::packet_field, fmt::format("register {:#x} is none of a compute shader's", reg));
       sh_[reg - first] = value;
       sh_set_[reg - first] = true;
@@ -199,12 +217,50 @@ Step Pm4::set_registers(Packet packet, uint32_t first, uint32_t last, const char
 
 Step Pm4::dispatch_direct(Packet packet) { return dispatch({packet[1], packet[2], packet[3]}, packet[4]); }
 
+Step Pm4::set_context_reg(Packet packet) {
+  const uint32_t reg = pm4::set_reg::context_start + pm4::set_reg::offset.get(packet.data());
+  const size_t values = packet.size() - pm4::set_reg::header_dwords;
+  if (reg + values > pm4::set_reg::context_end)
+    return refuse(Check::packet_field,
+                  fmt::format("registers [{:#x}, {:#x}) are not CONTEXT registers", reg, reg + values));
+  return Step::done;
+}
+
+Step Pm4::set_base(Packet packet) {
+  if (pm4::set_base::base_index.get(packet.data()) == pm4::set_base::indirect)
+    indirect_base_ = address_of(packet, 2);
+  return Step::done;
+}
+
+// The constant engine and the drawing engine run beside each other and count for each other; here the one's
+// buffers come first, as in the ring.
+Step Pm4::count_ce(Packet packet) {
+  switch (pm4::Header{packet[0]}.opcode()) {
+    case pm4::INCREMENT_CE_COUNTER: ++ce_count_; break;
+    case pm4::INCREMENT_DE_COUNTER: ++de_count_; break;
+    default: ce_count_ = de_count_ = 0;
+  }
+  return Step::done;
+}
+
+Step Pm4::wait_on_ce(Packet) {
+  if (static_cast<int32_t>(ce_count_ - de_count_) > 0) return Step::done;
+  engine_.waits_for = fmt::format("WAIT_ON_CE_COUNTER waits until {} is more than {}", ce_count_, de_count_);
+  return Step::wait;
+}
+
 Step Pm4::dispatch_indirect(Packet packet) {
-  uint64_t va = address_of(packet, 1);
+  const bool based = packet.size() == pm4::dispatch_indirect::dwords_graphics;
+  if (based != graphics_)
+    return refuse(Check::packet_field, fmt::format("{} dwords, which is the form of a {}", packet.size(),
+                                                   based ? "graphics ring" : "compute queue"));
+  if (!based && (packet[2] >> 16) != 0)
+    return refuse(Check::packet_reserved, fmt::format("address bits 63:48 ({:#x}) are set", packet[2] >> 16));
+  uint64_t va = based ? indirect_base_ + packet[1] : address_of(packet, 1);
   std::array<uint32_t, 3> dim{};
   for (uint32_t i = 0; i < 3; ++i) dim[i] = engine_.bus.load<uint32_t>(va + 4 * i);
   if (engine_.bus.failed()) return Step::done;
-  return dispatch(dim, packet[3]);
+  return dispatch(dim, packet[based ? 2 : 3]);
 }
 
 Step Pm4::dispatch(std::array<uint32_t, 3> dim, uint32_t initiator) {
@@ -314,6 +370,10 @@ Step Pm4::write_data(Packet packet) {
   uint32_t to = f::dst_sel.get(packet.data());
   bool increment = f::addr_incr.get(packet.data()) == 0;
   if (to == f::mem_mapped_register) {
+    // The registers of the kernel's rings that are the kernel's own: a write raises an interrupt, and the
+    // ring is taken for hung (gfx_v10_0_priv_reg_irq).
+    if (engine_.config.ring_bytes == 0 && packet[2] < pm4::set_reg::sh_start)
+      return refuse(Check::packet_field, fmt::format("register {:#x} is the kernel's", packet[2]));
     for (size_t i = 0; i < data.size(); ++i)
       uconfig_[packet[2] + static_cast<uint32_t>(increment ? i : 0)] = data[i];
     return Step::done;
@@ -548,10 +608,14 @@ namespace {
 // read pointer is a 32-bit index into the ring (CP_HQD_PQ_RPTR).
 class Pm4Queue : public Engine {
  public:
-  Pm4Queue(Commons& shared, const QueueConfig& queue, std::string called)
-      : Engine(shared, queue, std::move(called)), pm4_(*this) {}
+  Pm4Queue(Commons& shared, const QueueConfig& queue, std::string called, bool graphics)
+      : Engine(shared, queue, std::move(called)), pm4_(*this, graphics) {}
 
   void ring_doorbell(uint64_t value) override { rung_ = value; }
+  void enter(uint64_t va, uint64_t dwords, uint64_t number) override {
+    read_ = write_ = next_ = number;
+    pm4_.enter(va, dwords);
+  }
 
   [[nodiscard]] QueueState state() const override { return {read_.load(), write_.load()}; }
 
@@ -580,6 +644,7 @@ class Pm4Queue : public Engine {
       next_ = result == Step::done && ring.at != read_ ? ring.at : next_;
       return result;
     }
+    if (dwords == 0) return Step::done;
     read_ = std::max(ring.at, next_);
     bus.purpose("read pointer");
     bus.store<uint32_t>(config.read_pointer, static_cast<uint32_t>(read_ % dwords));
@@ -596,7 +661,11 @@ class Pm4Queue : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_pm4(Commons& machine, const QueueConfig& config, std::string name) {
-  return std::make_unique<Pm4Queue>(machine, config, std::move(name));
+  return std::make_unique<Pm4Queue>(machine, config, std::move(name), false);
+}
+
+std::unique_ptr<Engine> make_gfx(Commons& machine, const QueueConfig& config, std::string name) {
+  return std::make_unique<Pm4Queue>(machine, config, std::move(name), true);
 }
 
 }  // namespace doorbell::sim::amd

@@ -34,7 +34,11 @@ struct Stream {
 
 class Pm4 {
  public:
-  explicit Pm4(Engine& engine) : engine_(engine) {}
+  // `graphics`: of a graphics ring, which carries compute and more.
+  explicit Pm4(Engine& engine, bool graphics = false) : engine_(engine), graphics_(graphics) {}
+
+  // The next packets are those of an indirect buffer that no packet leads to.
+  void enter(uint64_t va, uint64_t dwords) { buffers_.assign(1, Stream{va, 0, 0, dwords, 0}); }
 
   // Executes one packet of the innermost indirect buffer, or of `outer` where there is none. `packet` is what
   // messages call it.
@@ -48,6 +52,7 @@ class Pm4 {
   struct Row {
     doorbell::amd::pm4::Opcode opcode;
     Handler handler;
+    bool graphics = false;  // of graphics rings only
   };
   static const Row rows[];
 
@@ -70,6 +75,10 @@ class Pm4 {
   Step acquire_mem(Packet packet);
   Step set_sh_reg(Packet packet);
   Step set_uconfig_reg(Packet packet);
+  Step set_context_reg(Packet packet);
+  Step set_base(Packet packet);
+  Step count_ce(Packet packet);
+  Step wait_on_ce(Packet packet);
   Step set_registers(Packet packet, uint32_t first, uint32_t last, const char* space);
   [[nodiscard]] uint32_t sh(uint32_t reg) const { return sh_[reg - doorbell::amd::pm4::set_reg::sh_start]; }
   [[nodiscard]] bool is_set(uint32_t reg) const {
@@ -80,6 +89,7 @@ class Pm4 {
   static constexpr size_t deepest = 2;  // indirect buffers in each other: IB1, IB2
 
   Engine& engine_;
+  const bool graphics_;
   std::vector<Stream> buffers_;
   Stream* current_ = nullptr;  // during a step
   uint64_t packet_ = 0;        // during a step
@@ -89,6 +99,8 @@ class Pm4 {
   std::bitset<sh_registers> sh_set_;
   std::unordered_map<uint32_t, uint32_t> uconfig_;
   uint64_t atomic_return_ = 0;
+  uint64_t indirect_base_ = 0;  // of a graphics ring's DISPATCH_INDIRECT
+  uint32_t ce_count_ = 0, de_count_ = 0;
 };
 
 }  // namespace doorbell::sim::amd

@@ -32,6 +32,13 @@ class SdmaQueue : public Engine {
   void ring_doorbell(uint64_t value) override { rung_ = value; }
   [[nodiscard]] QueueState state() const override { return {read_.load(), write_.load()}; }
   Step step() override;
+  void enter(uint64_t va, uint64_t dwords, uint64_t number) override {
+    read_ = write_ = next_ = number;
+    indirect_ = true;
+    indirect_va_ = va;
+    indirect_end_ = dwords * 4;
+    at_ = 0;
+  }
 
  private:
   using Packet = std::span<const uint32_t>;
@@ -230,7 +237,7 @@ Step SdmaQueue::step() {
       at_ = after;
     }
   }
-  if (indirect_) return Step::done;
+  if (indirect_ || config.ring_bytes == 0) return Step::done;
   read_ = at_;
   bus.purpose("read pointer");
   bus.store<uint64_t>(config.read_pointer, at_);

@@ -145,18 +145,6 @@ TEST(Ioctl, AperturesLieAboveTheAddressSpace) {
   EXPECT_EQ(client.call(kfd::get_apertures_new, all), -EFAULT);
 }
 
-TEST(Ioctl, CapabilitiesAreNotPromisedThatNobodyServes) {
-  namespace drm = doorbell::amd::drm;
-  Client client;
-  for (uint64_t syncobj : {0x13, 0x14}) {
-    drm::Capability args{syncobj, 99};
-    ASSERT_EQ(client.os().ioctl(client.render[0], drm::get_cap.request, &args), 0);
-    EXPECT_EQ(args.value, 0u);
-  }
-  uint32_t create[2] = {};
-  EXPECT_EQ(client.os().ioctl(client.render[0], 0xc00864bf, create), -EACCES);
-}
-
 TEST(Sysfs, TheModuleTellsItsParameters) {
   Client client;
   for (auto [name, value] : {std::pair{"noretry", "-1\n"}, {"emu_mode", "0\n"}, {"cwsr_enable", "1\n"}}) {

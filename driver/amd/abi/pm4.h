@@ -21,24 +21,37 @@ enum class Generation : uint8_t { gfx9, gfx10, gfx11, gfx12 };
 
 enum Opcode : uint8_t {
   NOP = 0x10,
+  SET_BASE = 0x11,
+  CLEAR_STATE = 0x12,
   DISPATCH_DIRECT = 0x15,
   DISPATCH_INDIRECT = 0x16,
   ATOMIC_MEM = 0x1e,
   COND_EXEC = 0x22,
   PRED_EXEC = 0x23,
+  CONTEXT_CONTROL = 0x28,
+  INDEX_TYPE = 0x2a,
+  NUM_INSTANCES = 0x2f,
   WRITE_DATA = 0x37,
   WAIT_REG_MEM = 0x3c,
   INDIRECT_BUFFER = 0x3f,
   COPY_DATA = 0x40,
+  PFP_SYNC_ME = 0x42,
   EVENT_WRITE = 0x46,
   RELEASE_MEM = 0x49,
   DMA_DATA = 0x50,
   ACQUIRE_MEM = 0x58,
+  SET_CONTEXT_REG = 0x69,
   SET_SH_REG = 0x76,
   SET_UCONFIG_REG = 0x79,
+  SET_UCONFIG_REG_INDEX = 0x7a,
+  INCREMENT_CE_COUNTER = 0x84,
+  INCREMENT_DE_COUNTER = 0x85,
+  WAIT_ON_CE_COUNTER = 0x86,
+  SET_CE_DE_COUNTERS = 0x89,
   WAIT_REG_MEM64 = 0x93,
   HDP_FLUSH = 0x95,
   INVALIDATE_TLBS = 0x98,
+  SET_SH_REG_INDEX = 0x9b,
 };
 
 // The header of a type-3 packet. Type 2 (0x80000000) is one dword of padding; types 0 and 1 are not for
@@ -66,9 +79,15 @@ inline constexpr uint32_t padding = 0x80000000;  // a type-2 packet
 namespace dispatch_direct {
 inline constexpr uint32_t dwords = 5;  // header, x, y, z, initiator
 }
-namespace dispatch_indirect {          // the MEC's form: the address of x, y, z; no base
-inline constexpr uint32_t dwords = 4;  // header, address low, high, initiator
-}
+namespace dispatch_indirect {                   // the MEC's form: the address of x, y, z; no base
+inline constexpr uint32_t dwords = 4;           // header, address low, high, initiator
+inline constexpr uint32_t dwords_graphics = 3;  // header, offset from SET_BASE's address, initiator
+}  // namespace dispatch_indirect
+namespace set_base {                   // of graphics rings
+inline constexpr uint32_t dwords = 4;  // header, which, address
+inline constexpr Field base_index{1, 0, 4};
+inline constexpr uint32_t indirect = 1;
+}  // namespace set_base
 namespace initiator {  // COMPUTE_DISPATCH_INITIATOR
 inline constexpr Field compute_shader_en{0, 0, 1}, partial_tg_en{0, 1, 1}, force_start_at_000{0, 2, 1};
 inline constexpr Field ordered_append_enbl{0, 3, 1}, use_thread_dimensions{0, 5, 1}, order_mode{0, 6, 1};
@@ -212,6 +231,7 @@ namespace set_reg {
 inline constexpr uint32_t header_dwords = 2;  // header, offset; then the values
 inline constexpr Field offset{1, 0, 16}, index{1, 28, 4};
 inline constexpr uint32_t sh_start = 0x2c00, sh_end = 0x3000;             // SET_SH_REG, in dwords
+inline constexpr uint32_t context_start = 0xa000, context_end = 0xa400;   // SET_CONTEXT_REG
 inline constexpr uint32_t uconfig_start = 0xc000, uconfig_end = 0x10000;  // SET_UCONFIG_REG
 }  // namespace set_reg
 
@@ -288,7 +308,7 @@ inline constexpr uint32_t any = 0xffffffff;
 inline constexpr std::array packets = {
   Packet{"NOP",               NOP,               1, 0, {any, any, any, any, any, any, any, any}},
   Packet{"DISPATCH_DIRECT",   DISPATCH_DIRECT,   5, 5, {any, any, any, 0x0003fc7f}},
-  Packet{"DISPATCH_INDIRECT", DISPATCH_INDIRECT, 4, 4, {0xfffffffc, 0x0000ffff, 0x0003fc7f}},
+  Packet{"DISPATCH_INDIRECT", DISPATCH_INDIRECT, 3, 4, {0xfffffffc, any, 0x0003fc7f}},
   Packet{"ATOMIC_MEM",        ATOMIC_MEM,        9, 9, {0x06000f7f, any, 0x0000ffff, any, any, any, any, 0x1fff}},
   Packet{"COND_EXEC",         COND_EXEC,         5, 5, {0xfffffffc, 0x0000ffff, 0, 0x3fff}},
   Packet{"PRED_EXEC",         PRED_EXEC,         2, 2, {0xff003fff}},
@@ -304,6 +324,20 @@ inline constexpr std::array packets = {
   Packet{"SET_SH_REG",        SET_SH_REG,        3, 0, {0xffff, any, any, any, any, any, any, any}},
   Packet{"SET_UCONFIG_REG",   SET_UCONFIG_REG,   3, 0, {0xffff, any, any, any, any, any, any, any}},
   Packet{"HDP_FLUSH",         HDP_FLUSH,         2, 2, {any}},
+  // Of graphics rings, from nvd.h and soc15d.h. What they set is for drawing; lengths are all that counts.
+  Packet{"SET_BASE",              SET_BASE,              4, 4, {0xf, 0xfffffff8, any}},
+  Packet{"CLEAR_STATE",           CLEAR_STATE,           2, 2, {any}},
+  Packet{"CONTEXT_CONTROL",       CONTEXT_CONTROL,       3, 3, {any, any}},
+  Packet{"INDEX_TYPE",            INDEX_TYPE,            2, 2, {any}},
+  Packet{"NUM_INSTANCES",         NUM_INSTANCES,         2, 2, {any}},
+  Packet{"PFP_SYNC_ME",           PFP_SYNC_ME,           2, 2, {any}},
+  Packet{"SET_CONTEXT_REG",       SET_CONTEXT_REG,       3, 0, {0xf000ffff, any, any, any, any, any, any, any}},
+  Packet{"SET_UCONFIG_REG_INDEX", SET_UCONFIG_REG_INDEX, 3, 0, {0xf000ffff, any, any, any, any, any, any, any}},
+  Packet{"SET_SH_REG_INDEX",      SET_SH_REG_INDEX,      3, 0, {0xf000ffff, any, any, any, any, any, any, any}},
+  Packet{"INCREMENT_CE_COUNTER",  INCREMENT_CE_COUNTER,  2, 2, {any}},
+  Packet{"INCREMENT_DE_COUNTER",  INCREMENT_DE_COUNTER,  2, 2, {any}},
+  Packet{"WAIT_ON_CE_COUNTER",    WAIT_ON_CE_COUNTER,    2, 2, {any}},
+  Packet{"SET_CE_DE_COUNTERS",    SET_CE_DE_COUNTERS,    2, 2, {any}},
 };
 // clang-format on
 
@@ -311,6 +345,24 @@ inline constexpr std::array packets = {
   for (const Packet& packet : packets)
     if (packet.opcode == opcode) return &packet;
   return nullptr;
+}
+
+// The packets that draw, by their names; empty for others.
+[[nodiscard]] constexpr std::string_view drawing(uint8_t opcode) {
+  switch (opcode) {
+    case 0x24: return "DRAW_INDIRECT";
+    case 0x25: return "DRAW_INDEX_INDIRECT";
+    case 0x27: return "DRAW_INDEX_2";
+    case 0x2c: return "DRAW_INDIRECT_MULTI";
+    case 0x2d: return "DRAW_INDEX_AUTO";
+    case 0x30: return "DRAW_INDEX_MULTI_AUTO";
+    case 0x35: return "DRAW_INDEX_OFFSET_2";
+    case 0x38: return "DRAW_INDEX_INDIRECT_MULTI";
+    case 0x3a: return "DRAW_INDEX_MULTI_INST";
+    case 0x9c: return "DRAW_INDIRECT_COUNT_MULTI";
+    case 0x9d: return "DRAW_INDEX_INDIRECT_COUNT_MULTI";
+    default: return {};
+  }
 }
 static_assert(find(RELEASE_MEM)->name == "RELEASE_MEM" && find(0xff) == nullptr);
 
