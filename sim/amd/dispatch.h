@@ -50,6 +50,7 @@ struct Dispatch {
   uint32_t first[3] = {0, 0, 0};      // first workgroup id (COMPUTE_START_*)
 
   uint32_t lds_bytes = 0;  // per workgroup, static and dynamic together
+  uint32_t cus = 0;        // compute units that it may have (SET_CU_MASK); 0: all of the GPU's
 
   // Scratch. `scratch` is the base of the queue's scratch memory (SCRATCH_BASE, or the address in the scratch
   // descriptor), `scratch_wave_bytes` what each wave slot has (TMPRING_SIZE.WAVESIZE), `scratch_waves` the

@@ -59,6 +59,11 @@ Step Engine::fail(uint64_t packet, uint32_t queue_errors) {
 }
 
 Step Engine::launch(Dispatch& dispatch, uint64_t packet) {
+  dispatch.cus = cus.load(std::memory_order_relaxed);
+  if (dispatch.cus == 0) {
+    waits_for = "a kernel waits for compute units, of which the queue's mask has none";
+    return Step::wait;
+  }
   dispatch.queue = name;
   dispatch.packet = packet;
   dispatch.has_packet = true;

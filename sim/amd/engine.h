@@ -61,7 +61,8 @@ class Engine {
       : machine(shared),
         config(queue),
         name(std::move(called)),
-        bus(shared.vm, machine.strict, machine.caches) {
+        bus(shared.vm, machine.strict, machine.caches),
+        cus(shared.gpu.cus()) {
     bus.storer(authors, name);
   }
   virtual ~Engine() = default;
@@ -76,7 +77,7 @@ class Engine {
   virtual void enter(uint64_t va, uint64_t dwords, uint64_t number);
 
   // Runs waves, with the bus offline meanwhile. done, refused or faulted; done as well if the queue was
-  // stopped.
+  // stopped; wait if it has no compute unit.
   Step launch(Dispatch& dispatch, uint64_t packet);
   // The release of system scope. The host is told afterwards, if at all: authors.tell().
   void write_back() {
@@ -97,6 +98,7 @@ class Engine {
   Bus bus;
   std::atomic<GwsGrant> gws_grant{GwsGrant::none};
   Gws gws;
+  std::atomic<uint32_t> cus;      // compute units that its waves may have
   Hold hold;                      // while the queue is off the hardware
   std::atomic<bool> stop{false};  // set by anyone to make the queue end what it is doing
 

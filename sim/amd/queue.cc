@@ -299,16 +299,22 @@ Status CommandProcessor::update_queue(uint32_t id, const QueueUpdate& update) {
 
 Status CommandProcessor::set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t bits) {
   std::lock_guard lock(impl_->mutex);
-  if (!impl_->queues.contains(id)) return error("queue {} does not exist", id);
-  // Two neighbouring compute units are one workgroup processor (amd_aql_queue.cpp, SetCUMasking).
-  bool pairs = impl_->machine.gpu.target_version >= 100000, some = false;
+  auto found = impl_->queues.find(id);
+  if (found == impl_->queues.end()) return error("queue {} does not exist", id);
+  // Two neighbouring compute units are one workgroup processor (amd_aql_queue.cpp, SetCUMasking). Bits beyond
+  // the last unit are dropped [kfd_mqd_manager.c, mqd_symmetrically_map_cu_mask], and nothing asks whether
+  // one is left.
+  const bool pairs = impl_->machine.gpu.target_version >= 100000;
+  uint32_t units = 0;
   for (uint32_t i = 0; i < bits; i += 2) {
     uint32_t pair = mask[i / 32] >> (i % 32) & 3;
-    some = some || pair != 0;
+    if (i < impl_->machine.gpu.cus()) units += static_cast<uint32_t>(std::popcount(pair));
     if (pairs && pair != 0 && pair != 3)
       return error("CU mask of queue {}: units {} and {} are one workgroup processor", id, i, i + 1);
   }
-  return some ? success() : error("CU mask of queue {}: no unit is left", id);
+  found->second->engine->cus = units;
+  impl_->machine.touch();
+  return success();
 }
 
 void CommandProcessor::give_gws(uint32_t id, GwsGrant grant) {

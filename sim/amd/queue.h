@@ -45,6 +45,8 @@ struct QueueConfig {
   uint64_t save_area_bytes = 0;
   uint32_t ctl_stack_bytes = 0;
   uint32_t percentage = 100;  // 0: the queue is suspended
+  // KFD makes three of its 16, by which the hardware chooses whose workgroups it launches next
+  // [kfd_mqd_manager.c, pipe_priority_map]; here those of all queues advance alike.
   uint32_t priority = 7;
   // The slot, in a mapping of the doorbell page that is never write-protected; valid until remove_queue
   // returns. The processor keeps ~0 there and takes what clients store, so that any value (0 is a valid one
@@ -102,8 +104,9 @@ class CommandProcessor {
   // Refuses what the hardware cannot hold (ring size, alignment); KFD checks mappings before.
   Result<uint32_t> add_queue(const QueueConfig& config);
   Status update_queue(uint32_t id, const QueueUpdate& update);
-  // Which compute units may run the queue's waves, a bit each. It changes how fast they run here, not what
-  // they do. Refuses masks without a unit, and on gfx10 and later halves of a workgroup processor.
+  // Which compute units may run the queue's waves, a bit each, for kernels launched from now on: no more
+  // workgroups are resident at a time than fit there. Refuses halves of a workgroup processor on gfx10 and
+  // later. Under a mask without a unit kernels wait for another mask.
   Status set_cu_mask(uint32_t id, const uint32_t* mask, uint32_t bits);
   // What kernels launched from now on have of global wave sync.
   void give_gws(uint32_t id, GwsGrant grant);

@@ -276,9 +276,30 @@ TEST(Queue, RefusesRingsThatTheHardwareCannotHold) {
 TEST(Queue, RefusesCuMasksOfHalfAWorkgroupProcessor) {
   Rig rig;
   AqlRing ring(rig);
-  for (auto [mask, fine] :
-       {std::pair{0x3u, true}, {0xf0u, true}, {0x1u, false}, {0x6u, false}, {0x0u, false}})
+  for (auto [mask, fine] : {std::pair{0x3u, true}, {0xf0u, true}, {0x1u, false}, {0x6u, false}, {0x0u, true}})
     EXPECT_EQ(rig.processor->set_cu_mask(ring.id, &mask, 32).ok(), fine) << mask;
+}
+
+// Linux takes such a mask, and the queue hangs (kfd_mqd_manager.c, mqd_symmetrically_map_cu_mask).
+TEST(Queue, WaitsUnderAMaskWithoutAComputeUnit) {
+  Rig rig("gfx1030", "", nullptr, 20ms);
+  uint64_t kernel = rig.kernel([](const Dispatch&, const Surroundings&) { return Outcome(); });
+  const uint32_t none[4] = {}, beyond[4] = {0, 0, 0x30000, 0}, two[4] = {0x3, 0, 0, 0};  // 80 units
+  for (const uint32_t* mask : {none, beyond}) {
+    AqlRing ring(rig);
+    size_t launched = rig.count(rig.launches), told = rig.count(rig.lines);
+    ASSERT_TRUE(rig.processor->set_cu_mask(ring.id, mask, 128).ok());
+    ring.submit(AqlRing::dispatch(kernel));
+    std::string line = rig.line("stalled");
+    EXPECT_NE(line.find("waits for compute units"), std::string::npos) << line;
+    EXPECT_EQ(rig.count(rig.launches), launched);
+    EXPECT_FALSE(ring.state().dead);
+    ASSERT_TRUE(rig.processor->set_cu_mask(ring.id, two, 128).ok());
+    EXPECT_TRUE(ring.done());
+    EXPECT_EQ(rig.launches.back().cus, 2u);
+    EXPECT_EQ(rig.count(rig.lines), told + 1);
+    rig.note([&] { rig.lines.clear(); });
+  }
 }
 
 // ---- idling

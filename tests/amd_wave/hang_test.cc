@@ -28,6 +28,11 @@ void two_waves(Dispatch& d) { d.grid[0] = d.workgroup[0] = 64; }
 void eight_workgroups(Dispatch& d) { d.grid[0] = 8 * 32, d.scratch_wave_bytes = 0; }
 // No more workgroups than one wave of scratch lets in.
 void one_at_a_time(Dispatch& d) { d.grid[0] = 2 * 32, d.scratch_waves = 1; }
+// One to a compute unit, of which the queue's mask has two.
+void two_of_three(Dispatch& d) {
+  d.grid[0] = 3 * 32, d.scratch_wave_bytes = 0;
+  d.lds_bytes = 65536, d.cus = 2;
+}
 
 struct Pair {
   const char* what;
@@ -78,6 +83,7 @@ constexpr Pair pairs[] = {
   {"more workgroups awaited than there are", COUNT_TO(9), COUNT_TO(8),
    eight_workgroups, true},
   {"a workgroup awaited that cannot become resident", COUNT_TO(2), COUNT_TO(1), one_at_a_time, true},
+  {"a workgroup awaited that the mask of compute units keeps out", COUNT_TO(3), COUNT_TO(2), two_of_three, true},
   {"a loop that counts its rounds for nobody",
    "s_mov_b32 s20, 0\n loop:\n s_add_u32 s20, s20, 1\n s_addc_u32 s21, s21, 0\n s_cmp_eq_u32 s0, s0\n s_cbranch_scc1 loop\n"
    "s_endpgm",
@@ -209,6 +215,8 @@ TEST(Hang, IsNoLongComputation) {
 // All of the grid meet, although most of it becomes resident only when the first ones have waited for long.
 TEST(Hang, IsNoBarrierOfTheWholeGrid) {
   Ran ran = run_program(COUNT_TO(100), [](Dispatch& d) { d.grid[0] = 100 * 32, d.scratch_wave_bytes = 0; });
+  EXPECT_EQ(ran.outcome.status, Outcome::Status::done) << describe(ran.fault());
+  ran = run_program(COUNT_TO(3), [](Dispatch& d) { two_of_three(d), d.cus = 4; });
   EXPECT_EQ(ran.outcome.status, Outcome::Status::done) << describe(ran.fault());
 }
 

@@ -159,7 +159,7 @@ bool shape_of(const Gpu& gpu, const Dispatch& d, Shape& shape, Fault& fault) {
                           shape.group_waves, d.scratch_waves))) {
     return false;
   }
-  uint64_t units = gpu.cus() / (field(d.rsrc1, 29) ? 2u : 1u);
+  uint64_t units = (d.cus != 0 ? d.cus : gpu.cus()) / (field(d.rsrc1, 29) ? 2u : 1u);
   uint64_t by_waves = std::max<uint64_t>(1, uint64_t{per_simd} * simds / std::max(shape.group_waves, 1u));
   uint64_t lds_unit = uint64_t{gpu.lds_per_cu} * (field(d.rsrc1, 29) ? 2u : 1u);
   uint64_t by_lds = lds == 0 ? by_waves : std::max<uint64_t>(1, lds_unit / lds);
