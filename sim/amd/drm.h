@@ -206,6 +206,9 @@ class Drm {
   // starts there.
   int check_map(size_t card, uint64_t offset, uint64_t bytes);
 
+  // What clients have noted on the buffer of this block (AMDGPU_GEM_METADATA). False: no file has it.
+  bool metadata(const Block& block, std::vector<uint32_t>& words, uint32_t& bytes);
+
   // Memory of the client's that buffers are. `look` is called with its ranges; `mapped_only` leaves out what
   // no GPU sees now.
   void each_userptr(bool mapped_only, const std::function<void(uintptr_t, uintptr_t)>& look);
@@ -274,6 +277,7 @@ class Drm {
   static void clear(DrmFile& file, uint64_t start, uint64_t end);
   static void forget(DrmFile& file, const GemPtr& gem);
   void share(Gem& gem);
+  GemPtr find(const Block& block);  // of any file; null: none has it
   int validate(DrmFile& file, const GemPtr& gem);
 
   // Contexts and submissions (drm_cs.cc).

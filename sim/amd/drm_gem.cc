@@ -179,22 +179,15 @@ int Drm::gem_import(DrmFile& file, drm::PrimeHandle& args) {
   Block block;
   uint32_t tag = 0;
   if (int error = resources_.open(key, block, tag)) return error == -ENOENT ? -EINVAL : error;
-  auto is_it = [&](const auto& entry) {
-    return entry.second->has_block && entry.second->block.card == block.card &&
-           entry.second->block.offset == block.offset;
-  };
   // drm_gem_prime_fd_to_handle: a file has one handle for a buffer. Other files of this process share it.
-  GemPtr known;
-  for (const auto& [id, other] : files_)
-    if (auto found = std::find_if(other->gems.begin(), other->gems.end(), is_it); found != other->gems.end())
-      known = found->second;
-  if (auto own = std::find_if(file.gems.begin(), file.gems.end(), is_it); own != file.gems.end()) {
+  if (GemPtr known = find(block)) {
     resources_.release(block);
-    args.handle = own->first;
-    return 0;
-  }
-  if (known) {
-    resources_.release(block);
+    auto own = std::find_if(file.gems.begin(), file.gems.end(),
+                            [&](const auto& entry) { return entry.second == known; });
+    if (own != file.gems.end()) {
+      args.handle = own->first;
+      return 0;
+    }
     share(*known);
     args.handle = file.gems.add(std::move(known));
     return 0;
@@ -211,6 +204,22 @@ int Drm::gem_import(DrmFile& file, drm::PrimeHandle& args) {
   if (!made->host) return -ENOMEM;
   args.handle = file.gems.add(std::move(made));
   return 0;
+}
+
+GemPtr Drm::find(const Block& block) {
+  for (const auto& [id, file] : files_)
+    for (const auto& [handle, gem] : file->gems)
+      if (gem->has_block && gem->block.card == block.card && gem->block.offset == block.offset) return gem;
+  return nullptr;
+}
+
+bool Drm::metadata(const Block& block, std::vector<uint32_t>& words, uint32_t& bytes) {
+  std::lock_guard lock(mutex_);
+  GemPtr gem = find(block);
+  if (!gem) return false;
+  words = gem->metadata;
+  bytes = gem->metadata_bytes;
+  return true;
 }
 
 int Drm::gem_export(DrmFile& file, drm::PrimeHandle& args) {

@@ -27,7 +27,7 @@ std::string name_of(drm::HwIp ip, uint32_t index) {
 }  // namespace
 
 Ring::Ring(Drm& owner, size_t card, drm::HwIp ip, uint32_t index)
-    : drm_(owner), card_(card), ip_(ip), index_(index), name_(name_of(ip, index)) {}
+    : drm_(owner), card_(card), ip_(ip), name_(name_of(ip, index)) {}
 
 void Ring::join() {
   if (thread_.joinable()) thread_.join();

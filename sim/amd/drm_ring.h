@@ -51,7 +51,6 @@ class Ring {
   Drm& drm_;
   const size_t card_;
   const doorbell::amd::drm::HwIp ip_;
-  const uint32_t index_;
   const std::string name_;
   std::vector<Entity*> entities_;
   std::unique_ptr<Job> running_;

@@ -3,9 +3,11 @@
 // amdkfd/kfd_smi_events.c; ROCm's own branch for the IPC ioctls.
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "sim/amd/kfd.h"
 #include "sim/amd/raw.h"
+#include "sim/amd/user.h"
 
 namespace doorbell::sim::amd {
 
@@ -63,8 +65,14 @@ int KfdProcess::get_dmabuf_info(kfd::GetDmabufInfo& args) {
   args.size = block.bytes;
   args.gpu_id = gpu_id(block.card);
   args.flags = block.domain == Domain::vram ? alloc::vram | alloc::is_public : alloc::gtt;
-  args.metadata_size = 0;
-  return 0;
+  // amdgpu_amdkfd_get_dmabuf_info, amdgpu_bo_get_metadata.
+  std::vector<uint32_t> metadata;
+  uint32_t bytes = 0;
+  drm_.metadata(block, metadata, bytes);
+  const uint32_t room = std::exchange(args.metadata_size, bytes);
+  if (args.metadata_ptr == 0) return 0;
+  if (room < bytes) return -EINVAL;
+  return copy_to_user(args.metadata_ptr, metadata.data(), bytes) ? 0 : -EFAULT;
 }
 
 int KfdProcess::import_dmabuf(kfd::ImportDmabuf& args) {

@@ -58,9 +58,9 @@ struct Bytes {
 // How an ioctl's struct is laid out, a letter for each field.
 //   8 bytes: A address of the GPU, P pointer of the client's to data, M memory of the client's, S size, H
 //   handle,
-//            Q anything
-//   4 bytes: g GPU, f allocation flags, n small number, q queue, e event, d descriptor, w milliseconds, r
-//   anything
+//            Q anything, V address of a render node's own, W a time soon
+//   4 bytes: z zero, g GPU, f allocation flags, n small number, q queue, e event, d descriptor, w
+//   milliseconds, r anything
 struct Row {
   uint32_t request;
   const char* fields;
@@ -117,6 +117,32 @@ constexpr Row drm_rows[] = {
   {drm::prime_fd_to_handle.request, "nnd"},
   {drm::gem_mmap.request,           "nn"},
   {drm::gem_va.request,             "nnnnASS"},
+  {drm::gem_va.request,             "nnnnVSS"},
+  {drm::gem_create.request,         "SSQQ"},
+  {drm::gem_create.request,         "Snnnnnn"},
+  {drm::gem_userptr.request,        "MSnn"},
+  {drm::gem_wait_idle.request,      "nnW"},
+  {drm::gem_metadata.request,       "nnQQn"},
+  {drm::gem_op.request,             "nnP"},
+  {drm::context.request,            "nnnn"},
+  {drm::bo_list.request,            "nnnnP"},
+  {drm::submit.request,             "nnnnP"},
+  {drm::wait_submission.request,    "nnWnnnn"},
+  {drm::wait_fences.request,        "PnnW"},
+  {drm::fence_to_handle.request,    "nnnnnnnn"},
+  {drm::vm_operation.request,       "nn"},
+  {drm::syncobj_create.request,       "nn"},
+  {drm::syncobj_destroy.request,      "nn"},
+  {drm::syncobj_handle_to_fd.request, "nnnn"},
+  {drm::syncobj_fd_to_handle.request, "nndn"},
+  {drm::syncobj_wait.request,         "PWnnnn"},
+  {drm::syncobj_reset.request,        "Pnn"},
+  {drm::syncobj_signal.request,       "Pnn"},
+  {drm::syncobj_timeline_wait.request,   "PPWnnnn"},
+  {drm::syncobj_query.request,           "PPnn"},
+  {drm::syncobj_timeline_signal.request, "PPnn"},
+  {drm::syncobj_transfer.request,        "nnnnnnzn"},
+  {drm::syncobj_eventfd.request,         "nnnndn"},
 };
 // clang-format on
 
@@ -161,6 +187,7 @@ class Session {
   explicit Session(Bytes input) : input_(input) {
     renew_arena();
     auto machine = sim::amd::Machine::make("gfx1030,gfx1100", 16 << 20);
+    machine->lockup_ms = 20;
     machine->system_memory = 128 << 20;  // room for one queue of each card
     auto counted = std::make_unique<Counted>(std::move(*local_resources(*machine)));
     kernel_ = std::move(*EmulatedKernel::make(std::move(counted)));
@@ -195,6 +222,7 @@ class Session {
         case 5: reopen(); break;
         case 6: make_queue(); break;
         case 7: graphics(); break;
+        case 8: submit(); break;
         default: compute(); break;
       }
     }
@@ -251,6 +279,7 @@ class Session {
       case 'q': return pick(queues_, uint32_t{selector});
       case 'e': return pick(events_, uint32_t{selector});
       case 'd': return selector < 0x80 ? pick(descriptors_, 0u) : static_cast<uint32_t>(pick(files_, -1));
+      case 'z': return 0;
       case 'w': return selector % (longest_wait_ms + 1);
       case 'r': return input_.take<uint32_t>();
       default: return selector < 0xe0 ? selector % 4 : uint32_t{1} << selector % 32;
@@ -259,6 +288,10 @@ class Session {
   uint64_t wide(char kind) {
     switch (kind) {
       case 'A': return address(arena_bytes);
+      case 'V': return (1 << 20) + input_.byte() * page;  // of a render node's own address space
+      case 'W':
+        return static_cast<uint64_t>(HostClock::now().time_since_epoch().count()) +
+               input_.byte() % 3 * 1000000;
       case 'P': return data();
       case 'M': return address(memory_bytes + constant_bytes + 16 * page);
       case 'S': {
@@ -334,6 +367,10 @@ class Session {
     if (is(kfd::export_dmabuf.request)) descriptors_.push_back(read(kfd::ExportDmabuf{}).dmabuf_fd);
     if (is(drm::prime_handle_to_fd.request))
       descriptors_.push_back(static_cast<uint32_t>(read(drm::PrimeHandle{}).fd));
+    if (is(drm::syncobj_handle_to_fd.request))
+      descriptors_.push_back(static_cast<uint32_t>(read(drm::SyncobjHandle{}).fd));
+    if (is(drm::fence_to_handle.request))
+      if (auto made = read(drm::FenceToHandle{}); made.what != 0) descriptors_.push_back(made.fence.context);
     if (is(kfd::smi_events.request)) descriptors_.push_back(read(kfd::SmiEvents{}).anon_fd);
     if (is(kfd::create_queue.request)) {
       auto made = read(kfd::CreateQueue{});
@@ -360,6 +397,39 @@ class Session {
     } else {
       call(file, 0xc0006400 | input_.byte() | 32u << 16, "");
     }
+  }
+
+  // Words of the input as commands for a ring, between a buffer that is made for them and a context; and a
+  // few more chunks, one of which may be anything.
+  void submit() {
+    int file = files_[1 + input_.byte() % 2];
+    drm::Context context{1, 0, 0, 0};
+    drm::GemCreate buffer{page, 0, drm::domain::gtt, 0};
+    if (kernel_->ioctl(file, drm::gem_create.request, &buffer) != 0) return;
+    uint64_t va = (1 << 20) + input_.byte() * page;
+    drm::GemVa mapping{static_cast<uint32_t>(buffer.bytes), 0, 1, 14, va, 0, page};
+    kernel_->ioctl(file, drm::gem_va.request, &mapping);
+    drm::GemMmap where{buffer.bytes};
+    kernel_->ioctl(file, drm::gem_mmap.request, &where);
+    intptr_t host =
+        kernel_->mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, where.handle_or_offset);
+    uint8_t count = input_.byte() % 64;
+    if (host > 0 || host < -4095) {
+      for (uint8_t i = 0; i < count; ++i) reinterpret_cast<uint32_t*>(host)[i] = input_.take<uint32_t>();
+      kernel_->munmap(reinterpret_cast<void*>(host), page);
+    }
+    if (input_.byte() % 4 != 0) kernel_->ioctl(file, drm::context.request, &context);
+    drm::ChunkIb ib{0, 0, va, count * 4u, input_.byte() % 4u, 0, input_.byte() % 5u};
+    uint32_t words[8];
+    for (uint32_t& word : words) word = number('n');
+    words[1] &= ~drm::wait_flag::for_submit;  // which would wait for seconds
+    drm::Chunk chunks[2] = {{1, 8, reinterpret_cast<uint64_t>(&ib)},
+                            {input_.byte() % 12u, input_.byte() % 9u, reinterpret_cast<uint64_t>(words)}};
+    uint64_t pointers[2] = {reinterpret_cast<uint64_t>(&chunks[0]), reinterpret_cast<uint64_t>(&chunks[1])};
+    drm::Submit args{context.operation, number('n') % 3, 1 + input_.byte() % 2u, 0,
+                     reinterpret_cast<uint64_t>(pointers)};
+    int result = kernel_->ioctl(file, drm::submit.request, &args);
+    DOORBELL_CHECK(result <= 0 && result > -4096, "a submission returned {}", result);
   }
 
   // A queue as it should be, but for one word.
