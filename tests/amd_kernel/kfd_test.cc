@@ -960,8 +960,8 @@ TEST_F(Queues, MemoryThatItsOwnerTakesAwayMeanwhileIsAFaultOfTheGpuAlone) {
     ASSERT_TRUE(filler.fill(owned.va(), 1));
     if (way == Way::held) { ASSERT_TRUE(filler.fill(last, 2)); }
     filler.start(last, 3, true, doorbell::amd::pm4::release_mem::gcr_gl2_wb);
-    // The packet waits; it was read, and the doorbell with it.
-    while (std::atomic_ref(*filler.parts.read.at<uint32_t>()).load() == 0) std::this_thread::sleep_for(1ms);
+    // The doorbell was taken, and soon the packet is read and waits.
+    while (*filler.doorbell != ~uint64_t{0}) std::this_thread::sleep_for(1ms);
     std::this_thread::sleep_for(20ms);
     switch (way) {
       case Way::protected_from_stores: ASSERT_EQ(::mprotect(owned.memory, 4 * page, PROT_READ), 0); break;
