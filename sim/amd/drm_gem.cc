@@ -289,7 +289,7 @@ int Drm::gem_metadata(DrmFile& file, drm::GemMetadata& args) {
       args.tiling = gem->tiling;
       args.flags = gem->metadata_flags;
       args.bytes = gem->metadata_bytes;
-      std::memcpy(args.data, gem->metadata.data(), gem->metadata_bytes);
+      if (args.bytes != 0) std::memcpy(args.data, gem->metadata.data(), args.bytes);
       return 0;
     case drm::MetadataOperation::set:
       if (args.bytes > sizeof(args.data)) return -EINVAL;
