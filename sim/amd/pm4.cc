@@ -72,6 +72,7 @@ const Pm4::Row Pm4::rows[] = {
     {pm4::DMA_DATA, &Pm4::dma_data},
     {pm4::ACQUIRE_MEM, &Pm4::acquire_mem},
     {pm4::SET_SH_REG, &Pm4::set_sh_reg},
+    {pm4::SET_SH_REG_INDEX, &Pm4::set_sh_reg},
     {pm4::SET_UCONFIG_REG, &Pm4::set_uconfig_reg},
     {pm4::HDP_FLUSH, &Pm4::nop},
     // State that only drawing reads is kept nowhere.
@@ -83,7 +84,6 @@ const Pm4::Row Pm4::rows[] = {
     {pm4::SET_BASE, &Pm4::set_base, true},
     {pm4::SET_CONTEXT_REG, &Pm4::set_context_reg, true},
     {pm4::SET_UCONFIG_REG_INDEX, &Pm4::set_uconfig_reg, true},
-    {pm4::SET_SH_REG_INDEX, &Pm4::set_sh_reg, true},
     {pm4::INCREMENT_CE_COUNTER, &Pm4::count_ce, true},
     {pm4::INCREMENT_DE_COUNTER, &Pm4::count_ce, true},
     {pm4::SET_CE_DE_COUNTERS, &Pm4::count_ce, true},
