@@ -327,8 +327,11 @@ Drm::~Drm() {
   for (OnCard& card : cards_)
     for (auto& rings : card.rings)
       for (auto& ring : rings) ring->join();
-  // Contexts know their rings.
-  for (auto& [id, file] : files_) file->contexts.clear();
+  // Contexts know their rings, and jobs their contexts.
+  for (auto& [id, file] : files_) {
+    for (const auto& [number, context] : file->contexts) drop_jobs(*file, *context);
+    file->contexts.clear();
+  }
   files_.clear();
 }
 

@@ -294,6 +294,7 @@ class Drm {
   int make_list(DrmFile& file, uint64_t entries, uint32_t count, uint32_t entry_bytes,
                 std::shared_ptr<BufferList>& list);
   void end_context(Lock& lock, DrmFile& file, DrmContext& context);
+  void drop_jobs(DrmFile& file, DrmContext& context);
   int set_pstate(DrmFile& file, DrmContext& context, uint32_t level);
   struct Submission;
 

@@ -141,16 +141,8 @@ int Drm::set_pstate(DrmFile& file, DrmContext& context, uint32_t level) {
   return 0;
 }
 
-// amdgpu_ctx_do_release: what is in the queues has a second to get out of them, what a ring has taken goes
-// on.
-void Drm::end_context(Lock& lock, DrmFile& file, DrmContext& context) {
-  auto queued = [&] {
-    for (auto& ip : context.entities)
-      for (auto& [number, entity] : ip)
-        if (!entity->queue.empty()) return true;
-    return false;
-  };
-  wait(lock, from_now(patience_at_the_end), [&] { return quit_ || !queued(); });
+// What no ring has taken. A job keeps its context.
+void Drm::drop_jobs(DrmFile& file, DrmContext& context) {
   for (auto& ip : context.entities) {
     for (auto& [number, entity] : ip) {
       while (!entity->queue.empty()) {
@@ -162,6 +154,19 @@ void Drm::end_context(Lock& lock, DrmFile& file, DrmContext& context) {
       }
     }
   }
+}
+
+// amdgpu_ctx_do_release: what is in the queues has a second to get out of them, what a ring has taken goes
+// on.
+void Drm::end_context(Lock& lock, DrmFile& file, DrmContext& context) {
+  auto queued = [&] {
+    for (auto& ip : context.entities)
+      for (auto& [number, entity] : ip)
+        if (!entity->queue.empty()) return true;
+    return false;
+  };
+  wait(lock, from_now(patience_at_the_end), [&] { return quit_ || !queued(); });
+  drop_jobs(file, context);
   announce();
   if (cards_[file.card].pstate_of == &context || !cards_[file.card].pstate_of)
     set_pstate(file, context, context.pstate);
