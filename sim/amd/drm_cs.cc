@@ -449,12 +449,18 @@ struct Drm::Submission {
     return 0;
   }
 
+  // No more than 32 jobs of an entity at a time.
+  void wait_for_room() {
+    const Entity& first = *gang[leader].entity;
+    drm.wait(lock, from_now(std::chrono::hours(24)), [&] {
+      const FencePtr& previous = first.fences[first.sequence % sched_jobs];
+      return !previous || previous->done || file.closed || drm.quit_;
+    });
+  }
+
   // amdgpu_cs_sync_rings and amdgpu_cs_submit: the sequence number.
   uint64_t hand_in() {
-    // No more than 32 jobs of an entity at a time.
     Entity& first = *gang[leader].entity;
-    const FencePtr previous = first.fences[first.sequence % sched_jobs];
-    if (previous) drm.wait(lock, HostClock::now() + std::chrono::hours(24), [&] { return previous->done; });
     // What other files do with the buffers comes first, unless a buffer is synchronised by hand.
     for (const GemPtr& gem : list->gems) {
       gem->reservation->idle();
@@ -505,6 +511,9 @@ struct Drm::Submission {
 int Drm::submit(DrmFile& file, Lock& lock, drm::Submit& args) {
   Submission submission{*this, file, lock, {}, {}, {}, 0, {}, {}, 0, {}, false, {}};
   if (int error = submission.read(args)) return error;
+  submission.wait_for_room();
+  // Meanwhile another thread may have closed the descriptor, which Linux would keep until this call ends.
+  if (file.closed || quit_) return -EBADF;
   const uint64_t sequence = submission.hand_in();
   std::memcpy(&args, &sequence, sizeof(sequence));
   return 0;

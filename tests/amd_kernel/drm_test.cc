@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -473,6 +474,24 @@ TEST(DrmHang, IsAnAddressWithoutMemoryToo) {
     EXPECT_NE(said.find("unmapped: ring "), std::string::npos) << said;
     EXPECT_NE(said.find("address 0x7000000"), std::string::npos) << said;
   }
+}
+
+TEST(DrmHang, TakesNoMoreJobsThanAnEntityHasAndNoneOnceItsFileIsClosed) {
+  Node node;
+  Buffer code(node), data(node);
+  put(code, wait_reg_mem(data.va));
+  const uint32_t context = node.context();
+  const drm::ChunkIb ib = Node::ib(HwIp::gfx, code.va, 7);
+  constexpr int jobs = 32;  // amdgpu.sched_jobs
+  for (int i = 0; i < jobs; ++i) ASSERT_EQ(node.submit(context, {Node::chunk(drm::ChunkId::ib, ib)}), 0);
+  std::atomic<int> result{1};
+  std::thread one_more([&] { result = node.submit(context, {Node::chunk(drm::ChunkId::ib, ib)}); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(result, 1) << "waits for room";
+  node.os->close(node.fd);
+  one_more.join();
+  EXPECT_EQ(result, -EBADF);
+  node.fd = -1;
 }
 
 TEST(DrmHang, EndsWithTheFileThatMadeIt) {
