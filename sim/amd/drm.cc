@@ -81,11 +81,10 @@ drm::InfoDevice device_info(const Node& node) {
   info.hw_gfx_contexts = 8;
   info.pcie_gen = 4;
   info.pcie_lanes = 16;
-  // Without AMDGPU_VA_RESERVED_BOTTOM and _TOP.
-  info.virtual_address_offset = 1 << 16;
+  info.virtual_address_offset = va_reserved_bottom;
   info.virtual_address_max = uint64_t{1} << 47;
   info.high_va_offset = 0xffff800000000000;
-  info.high_va_max = uint64_t{0} - (2 << 12) - (2 << 20) - (2 << 20);
+  info.high_va_max = uint64_t{0} - va_reserved_top;
   info.virtual_address_alignment = info.gart_page_size = 4096;
   info.pte_fragment_size = 2 << 20;
   info.vram_type = gpu.vram_type;

@@ -147,6 +147,8 @@ struct Job {
   std::vector<GemPtr> gems;  // that must not go
 };
 
+// amdgpu_vm.h, AMDGPU_VA_RESERVED_BOTTOM and _TOP (trap handler, seq64, CSA): addresses no client may map.
+inline constexpr uint64_t va_reserved_bottom = 1 << 16, va_reserved_top = (2 << 12) + (2 << 20) + (2 << 20);
 inline constexpr size_t sched_jobs = 32;  // amdgpu.sched_jobs: outstanding on an entity
 inline constexpr uint32_t ip_count = static_cast<uint32_t>(doorbell::amd::drm::HwIp::count);
 
@@ -316,7 +318,6 @@ class Drm {
   int find_syncobjs(DrmFile& file, uint64_t handles, uint32_t count, std::vector<SyncobjPtr>& found);
   int wait_syncobjs(DrmFile& file, Lock& lock, uint64_t handles, uint64_t points, int64_t timeout,
                     uint32_t count, uint32_t flags, uint32_t& first);
-  void replace_fence(Syncobj& object, FencePtr fence);
 
   // Descriptors that stand for a syncobj or, as sync files, for a fence: reading ends of pipes, which are
   // told by their inodes, can be polled, and whose other end shows when the last of them is closed.

@@ -209,13 +209,12 @@ int Drm::bo_list(DrmFile& file, drm::BoList& args) {
   std::shared_ptr<BufferList> list;
   const auto operation = static_cast<drm::BoListOperation>(args.operation);
   const bool makes = operation == drm::BoListOperation::create || operation == drm::BoListOperation::update;
-  std::vector<uint64_t> probe;
   if (makes) {
     if (int error = make_list(file, args.entries, args.count, args.entry_bytes, list)) return error;
   } else if (args.count != 0) {
     // The entries are read before the operation is looked at.
-    if (args.count > INT_MAX / sizeof(drm::BoListEntry)) return -ENOMEM;
-    if (int error = read_array(args.entries, args.count, probe)) return error;
+    std::vector<drm::BoListEntry> unused;
+    if (int error = read_array(args.entries, args.count, unused)) return error;
   }
   uint32_t handle = args.list;
   switch (operation) {

@@ -23,8 +23,7 @@ using drm::VaOperation;
 
 namespace {
 
-// amdgpu_vm.h: AMDGPU_VA_RESERVED_BOTTOM, _TOP (trap handler, seq64, CSA); amdgpu_gmc.h: the hole.
-constexpr uint64_t reserved_bottom = 1 << 16, reserved_top = (2 << 12) + (2 << 20) + (2 << 20);
+// amdgpu_gmc.h.
 constexpr uint64_t hole_start = uint64_t{1} << 47, hole_end = 0xffff800000000000;
 constexpr uint64_t address_mask = (uint64_t{1} << va_bits) - 1;
 
@@ -371,10 +370,10 @@ void Drm::clear(DrmFile& file, uint64_t start, uint64_t end) {
 
 int Drm::gem_va(DrmFile& file, Lock& lock, drm::GemVa& args) {
   using namespace drm::va_flag;
-  if (args.va < reserved_bottom) return -EINVAL;
+  if (args.va < va_reserved_bottom) return -EINVAL;
   if (args.va >= hole_start && args.va < hole_end) return -EINVAL;
   const uint64_t va = args.va & address_mask;
-  constexpr uint64_t limit = (uint64_t{1} << va_bits) - reserved_top;
+  constexpr uint64_t limit = (uint64_t{1} << va_bits) - va_reserved_top;
   if (va + args.bytes > limit) return -EINVAL;
   constexpr uint32_t valid = delay_update | readable | writeable | executable | mtype | noalloc;
   if ((args.flags & ~valid) && (args.flags & ~(delay_update | prt))) return -EINVAL;

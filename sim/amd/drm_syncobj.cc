@@ -27,8 +27,6 @@ Deadline deadline(int64_t nanoseconds) {
 
 }  // namespace
 
-void Drm::replace_fence(Syncobj& object, FencePtr fence) { object.fence = std::move(fence); }
-
 int Drm::find_fence(DrmFile& file, Lock& lock, uint32_t handle, uint64_t point, uint64_t flags,
                     FencePtr& fence) {
   if (flags & ~uint64_t{drm::wait_flag::for_submit}) return -EINVAL;
@@ -89,7 +87,7 @@ int Drm::syncobj_fd_to_handle(DrmFile& file, drm::SyncobjHandle& args) {
   if (!behind || !behind->fence) return -EINVAL;
   SyncobjPtr object = file.syncobjs.find(args.handle);
   if (!object) return -ENOENT;
-  replace_fence(*object, behind->fence);
+  object->fence = behind->fence;
   announce();
   return 0;
 }
@@ -153,7 +151,7 @@ int Drm::syncobj_reset(DrmFile& file, drm::SyncobjArray& args) {
   if (args.pad != 0 || args.count == 0) return -EINVAL;
   std::vector<SyncobjPtr> objects;
   if (int error = find_syncobjs(file, args.handles, args.count, objects)) return error;
-  for (const SyncobjPtr& object : objects) replace_fence(*object, nullptr);
+  for (const SyncobjPtr& object : objects) object->fence = nullptr;
   return 0;
 }
 
@@ -161,7 +159,7 @@ int Drm::syncobj_signal(DrmFile& file, drm::SyncobjArray& args) {
   if (args.pad != 0 || args.count == 0) return -EINVAL;
   std::vector<SyncobjPtr> objects;
   if (int error = find_syncobjs(file, args.handles, args.count, objects)) return error;
-  for (const SyncobjPtr& object : objects) replace_fence(*object, signalled_fence());
+  for (const SyncobjPtr& object : objects) object->fence = signalled_fence();
   announce();
   return 0;
 }
@@ -195,7 +193,7 @@ int Drm::syncobj_transfer(DrmFile& file, Lock& lock, drm::SyncobjTransfer& args)
   FencePtr fence;
   if (int error = find_fence(file, lock, args.from, args.from_point, args.flags, fence)) return error;
   if (args.to_point != 0) add_point(*to, merged(fence), args.to_point);
-  else replace_fence(*to, std::move(fence));
+  else to->fence = std::move(fence);
   announce();
   return 0;
 }
